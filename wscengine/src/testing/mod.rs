@@ -1,0 +1,1 @@
+//! Tools to test programs and adapters that use the engine.
