@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use crate::error::{ConnectError, ReadError, WriteError};
+use crate::error::{ConnectError, ReadError, ReadErrorKind, WriteError};
 use crate::message::{CloseFrame, Message, MessageKind};
 
 /// Dials WebSocket connections. One value serves an engine for its whole life, and may be shared.
@@ -233,9 +233,23 @@ pub struct Batch {
     ranges: usize,
 }
 
+/// What [`Batch::next`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inbound<'a> {
+    /// A message, lent or owned.
+    Message(Message<'a>),
+    /// A ping: the connection has queued the pong already.
+    Ping,
+    /// A pong and its payload.
+    Pong(Bytes),
+    /// The peer's close frame; `None` if it had no status code.
+    Close(Option<CloseFrame>),
+}
+
 /// One entry of a [`Batch`].
 #[derive(Debug)]
-pub(crate) enum Entry {
+enum Entry {
     /// A message in the chunk; text is not validated yet.
     Range(MessageKind, Range<usize>),
     Owned(Message<'static>),
@@ -291,6 +305,29 @@ impl Batch {
         self.entries.push_back(Entry::Close(frame));
     }
 
+    /// Takes the first entry; a message in the chunk is lent, its text validated now.
+    ///
+    /// # Errors
+    /// [`ReadErrorKind::InvalidUtf8`] for a text in the chunk that is not UTF-8.
+    #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend from itself")]
+    pub fn next(&mut self) -> Option<Result<Inbound<'_>, ReadError>> {
+        let entry = self.entries.pop_front()?;
+        Some(match entry {
+            Entry::Range(kind, range) => {
+                self.payload_bytes -= range.len();
+                self.ranges -= 1;
+                lend(&self.chunk, kind, range).map(Inbound::Message)
+            }
+            Entry::Owned(message) => {
+                self.payload_bytes -= message.len();
+                Ok(Inbound::Message(message))
+            }
+            Entry::Pong(payload) => Ok(Inbound::Pong(payload)),
+            Entry::Ping => Ok(Inbound::Ping),
+            Entry::Close(frame) => Ok(Inbound::Close(frame)),
+        })
+    }
+
     /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -309,5 +346,17 @@ impl Batch {
     /// Whether entries refer to the chunk, so that another one cannot be set.
     pub fn is_lent(&self) -> bool {
         self.ranges > 0
+    }
+}
+
+/// Lends a message out of `chunk`.
+fn lend(chunk: &Bytes, kind: MessageKind, range: Range<usize>) -> Result<Message<'_>, ReadError> {
+    let payload = &chunk[range];
+    match kind {
+        MessageKind::Binary => Ok(Message::lend_binary(payload, chunk)),
+        MessageKind::Text => match std::str::from_utf8(payload) {
+            Ok(text) => Ok(Message::lend_text(text, chunk)),
+            Err(error) => Err(ReadError::with_source(ReadErrorKind::InvalidUtf8, error)),
+        },
     }
 }
