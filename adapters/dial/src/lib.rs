@@ -1,1 +1,25 @@
-//! To be written.
+//! From a URL to an upgraded byte stream: TCP, TLS and the client side of the WebSocket opening handshake.
+//!
+//! Written once for all adapters of [`wscengine`]: a [`Dialer`] turns a
+//! [`ConnectRequest`](wscengine::transport::ConnectRequest) into a [`Dialed`], that is the byte stream, the server's
+//! answer, and the bytes that had been read after it. A WebSocket library then frames messages on that stream.
+//!
+//! - [`Connector`] says where the byte stream comes from: TCP by default, or anything of your own.
+//! - [`TlsConfig`] says whom to trust for `wss` URLs, and which client certificate to show.
+//! - [`handshake`] is the opening handshake alone (RFC 6455 section 4), over any byte stream.
+
+mod connector;
+mod dialer;
+mod handshake;
+mod stream;
+mod tcp;
+mod tls;
+
+pub use rustls;
+
+pub use connector::{BoxedIo, Connector, Io, Target};
+pub use dialer::{Dialed, Dialer};
+pub use handshake::handshake;
+pub use stream::Stream;
+pub use tcp::TcpConnector;
+pub use tls::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsConfigErrorKind};

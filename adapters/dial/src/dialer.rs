@@ -1,0 +1,203 @@
+//! The dial as a whole: connector, TLS, handshake, each within its time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout};
+use wscengine::transport::{ConnectRequest, HandshakeResponse};
+use wscengine::{ConnectError, ConnectErrorKind, Phase};
+
+use crate::connector::{BoxedIo, Connector, Target, unbox};
+use crate::handshake::{self, Deadlines, Opening};
+use crate::stream::Stream;
+use crate::tcp::TcpConnector;
+use crate::tls::{self, TlsConfig};
+
+/// Turns a [`ConnectRequest`] into an upgraded byte stream.
+///
+/// Cheap to clone; clones share the TLS configuration with its session cache. The default one dials over TCP,
+/// trusts the certificate roots of the system, and bounds each phase:
+///
+/// | phase | default | why |
+/// |---|---|---|
+/// | [`resolve_timeout`](Self::resolve_timeout) | 5 s | a resolver's first retry fits in |
+/// | [`connect_timeout`](Self::connect_timeout) | 10 s | two or three lost SYN packets (1 s, 3 s, 7 s) are survived |
+/// | [`tls_timeout`](Self::tls_timeout) | 10 s | a few round trips, and a slow server's signature |
+/// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | one round trip, and the server's own authentication |
+///
+/// The engine bounds the whole dial besides, by 15 s unless told otherwise.
+///
+/// # Examples
+/// ```no_run
+/// use wscengine::transport::ConnectRequest;
+/// use wscengine_dial::Dialer;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let request = ConnectRequest::new("wss://example.com/chat".parse()?);
+/// let dialed = Dialer::default().dial(&request).await?;
+/// println!("{} over {:?}", dialed.response.status, dialed.stream);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Dialer {
+    /// Filled by the first `wss` dial if the user gave none: reading the system's roots takes its time.
+    tls: Arc<OnceCell<TlsConfig>>,
+    /// `None` is TCP with the settings below.
+    connector: Option<Arc<dyn Connector>>,
+    resolve: Duration,
+    connect: Duration,
+    tls_handshake: Duration,
+    upgrade: Duration,
+    nodelay: bool,
+}
+
+/// An upgraded byte stream, and what was read on the way to it.
+#[derive(Debug)]
+pub struct Dialed {
+    /// The byte stream: the next byte in is the one after [`leftover`](Self::leftover).
+    pub stream: Stream,
+    /// The server's answer.
+    pub response: HandshakeResponse,
+    /// Bytes of the WebSocket protocol that came together with the answer. They are the first input.
+    pub leftover: Bytes,
+}
+
+impl Default for Dialer {
+    fn default() -> Self {
+        Self {
+            tls: Arc::default(),
+            connector: None,
+            resolve: Duration::from_secs(5),
+            connect: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
+            upgrade: Duration::from_secs(10),
+            nodelay: true,
+        }
+    }
+}
+
+impl Dialer {
+    /// Whom to trust for `wss` URLs, and which client certificate to show. By default the system's roots, or the
+    /// built-in ones where the system has none, and no client certificate.
+    #[must_use]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Arc::new(OnceCell::new_with(Some(config)));
+        self
+    }
+
+    /// Where byte streams come from. By default TCP.
+    ///
+    /// TLS and the handshake run on top of whatever it gives. With a connector of your own
+    /// [`nodelay`](Self::nodelay) has no effect, and [`resolve_timeout`](Self::resolve_timeout) and
+    /// [`connect_timeout`](Self::connect_timeout) bound it by their sum.
+    #[must_use]
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Bounds name resolution; 5 s by default.
+    #[must_use]
+    pub fn resolve_timeout(mut self, timeout: Duration) -> Self {
+        self.resolve = timeout;
+        self
+    }
+
+    /// Bounds connecting, over all addresses of the host together; 10 s by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect = timeout;
+        self
+    }
+
+    /// Bounds the TLS handshake; 10 s by default.
+    #[must_use]
+    pub fn tls_timeout(mut self, timeout: Duration) -> Self {
+        self.tls_handshake = timeout;
+        self
+    }
+
+    /// Bounds the opening handshake of WebSocket, from the request to the end of the server's answer; 10 s by
+    /// default. If it runs out within the body of a refusal, the refusal is reported with what has come.
+    #[must_use]
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.upgrade = timeout;
+        self
+    }
+
+    /// Whether small writes leave at once (`TCP_NODELAY`). On by default: messages are written whole, so that
+    /// waiting for more to send would only delay them.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// Dials the URL of `request` and completes the opening handshake.
+    ///
+    /// # Errors
+    /// [`ConnectError`], whose kind names the phase that failed; of a refusal it keeps status, headers, and up to
+    /// 64 KiB of the body. A request that cannot be sent is found before anything is opened.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with its time and I/O drivers enabled.
+    ///
+    /// # Cancel safety
+    /// Dropping the future abandons the dial and closes whatever it had opened.
+    pub async fn dial(&self, request: &ConnectRequest) -> Result<Dialed, ConnectError> {
+        let started = Instant::now();
+        let opening = Opening::new(request)?;
+        let target = Target::of(&request.url)?;
+        let io = self.open(&target).await?;
+        let mut stream = match request.url.scheme() {
+            "wss" => self.secure(io, &target).await?,
+            _ => unbox(io),
+        };
+        let deadlines = Deadlines::of_dial(started, request.timeout, self.upgrade);
+        let (response, leftover) = handshake::open(&mut stream, &opening, deadlines).await?;
+        Ok(Dialed { stream, response, leftover })
+    }
+
+    async fn open(&self, target: &Target) -> Result<BoxedIo, ConnectError> {
+        let Some(connector) = &self.connector else {
+            let tcp = TcpConnector::default()
+                .resolve_timeout(self.resolve)
+                .connect_timeout(self.connect)
+                .nodelay(self.nodelay);
+            return tcp.connect(target).await;
+        };
+        match timeout(self.resolve.saturating_add(self.connect), connector.connect(target)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectErrorKind::Timeout(Phase::Connect).into()),
+        }
+    }
+
+    async fn secure(&self, io: BoxedIo, target: &Target) -> Result<Stream, ConnectError> {
+        let handshake = async {
+            let config = self.tls.get_or_try_init(tls::load_default).await?;
+            tls::connect(config, io, target).await
+        };
+        match timeout(self.tls_handshake, handshake).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectErrorKind::Timeout(Phase::Tls).into()),
+        }
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer")
+            .field("tls", &self.tls.get())
+            .field("connector", &if self.connector.is_some() { "custom" } else { "tcp" })
+            .field("resolve_timeout", &self.resolve)
+            .field("connect_timeout", &self.connect)
+            .field("tls_timeout", &self.tls_handshake)
+            .field("upgrade_timeout", &self.upgrade)
+            .field("nodelay", &self.nodelay)
+            .finish()
+    }
+}
