@@ -1,1 +1,3 @@
 //! Tools to test programs and adapters that use the engine.
+
+pub mod memory;
