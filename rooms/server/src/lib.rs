@@ -1,1 +1,44 @@
-//! To be written.
+//! The companion server of wscengine: the peer that its examples and tests talk to.
+//!
+//! It answers on two paths:
+//!
+//! | path | what |
+//! |---|---|
+//! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
+//! | `/healthz` | `200 ok` while the process serves |
+//!
+//! A request to `/echo` that is no correct opening handshake is refused: 426 to a plain request and
+//! to a version other than 13, 400 to a wrong or missing key, Host or Connection header, 405 to
+//! a method other than GET. A client that breaks the protocol later gets a close frame that says
+//! how: 1002 (protocol), 1007 (text that is not UTF-8) or 1009 (message too big).
+//!
+//! # Three ways to run it
+//!
+//! - the binary: `rooms-server --listen 127.0.0.1:8080`;
+//! - in process: [`Server`], for tests and examples;
+//! - inside an axum application of yours: [`router`], or [`App`] when that application also
+//!   wants to close the WebSocket connections in an orderly way.
+//!
+//! # Examples
+//!
+//! ```
+//! use wscengine_rooms_server::{Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let server = Server::bind("127.0.0.1:0", Config::default()).await?.spawn();
+//! assert!(server.echo_url().starts_with("ws://127.0.0.1:"));
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+mod config;
+mod echo;
+mod handshake;
+mod server;
+
+pub use app::{App, router};
+pub use config::Config;
+pub use server::{RunningServer, Server};

@@ -1,0 +1,180 @@
+//! The sockets: a listener, and a task for each connection it accepts.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::app::App;
+use crate::config::Config;
+
+/// A client that does not finish its request head within this is not worth a connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between attempts to accept when the process is short of descriptors: enough for some to close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server that has its address and listens, but serves nobody yet.
+///
+/// # Examples
+///
+/// ```
+/// use wscengine_rooms_server::{Config, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:0", Config::default()).await?;
+/// println!("listening on http://{}", server.local_addr());
+/// // In a program: `async { tokio::signal::ctrl_c().await; }`.
+/// server.run(std::future::ready(())).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    app: App,
+}
+
+impl Server {
+    /// Listens on `addr`. With port 0 the system chooses a free one, see [`local_addr`](Self::local_addr).
+    ///
+    /// # Errors
+    /// Those of binding a TCP socket: the address cannot be resolved, is not ours, or is in use.
+    pub async fn bind(addr: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        Ok(Self { listener, addr, app: App::new(config) })
+    }
+
+    /// The address with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `shutdown` is done; then accepts no more, closes every WebSocket connection
+    /// with code 1001 and returns when all have ended, at the latest after
+    /// [`Config::close_timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener and begins to close the connections; they end by
+    /// themselves within the same time, as long as the runtime lives.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, app, .. } = self;
+        let _closing = app.closing().drop_guard();
+        tokio::select! {
+            () = shutdown => {}
+            () = accept_all(&listener, &app) => {}
+        }
+        drop(listener);
+        app.close().await;
+    }
+
+    /// Serves in a task of its own: for tests, and for programs that do other things besides.
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    #[must_use = "dropping the handle ends the server"]
+    pub fn spawn(self) -> RunningServer {
+        let (addr, app) = (self.addr, self.app.clone());
+        let closing = app.closing();
+        let task = tokio::spawn(self.run(async move { closing.cancelled().await }));
+        RunningServer { addr, app, task }
+    }
+}
+
+/// A server that runs in a task. Dropping it begins its shutdown without waiting for the end.
+#[derive(Debug)]
+pub struct RunningServer {
+    addr: SocketAddr,
+    app: App,
+    task: JoinHandle<()>,
+}
+
+impl RunningServer {
+    /// The address with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `ws://ADDR/echo`.
+    #[must_use]
+    pub fn echo_url(&self) -> String {
+        format!("ws://{}/echo", self.addr)
+    }
+
+    /// Closes the WebSocket connections with code 1001 and returns when all have ended and the
+    /// port is free, at the latest after [`Config::close_timeout`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: once polled, the shutdown goes on by itself.
+    pub async fn shutdown(mut self) {
+        self.app.begin_closing();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.app.begin_closing();
+    }
+}
+
+async fn accept_all(listener: &TcpListener, app: &App) {
+    let service = TowerToHyperService::new(app.router());
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => app.spawn(serve_http(app.clone(), service.clone(), stream)),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections, trying again");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The client was gone before we accepted it, which says nothing about the next one.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// HTTP/1.1 on one connection, until it ends or is upgraded.
+async fn serve_http(app: App, service: TowerToHyperService<axum::Router>, stream: TcpStream) {
+    // Echoes are flushed when they should leave; waiting for more (Nagle) would only delay them.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let closing = app.closing();
+    // Errors are those of one client's connection: it has gone, or it does not speak HTTP.
+    tokio::select! {
+        result = connection.as_mut() => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "connection failed");
+            }
+        }
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(app.config().close_timeout, connection).await;
+        }
+    }
+}
