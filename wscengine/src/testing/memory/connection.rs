@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::link::Link;
+use super::link::{Link, State};
 use super::observer::Held;
 use crate::error::{ReadError, WriteError};
 use crate::transport::{Batch, Connection, Limits, Outgoing};
@@ -80,6 +80,6 @@ impl ClientEnd {
 
 impl Drop for ClientEnd {
     fn drop(&mut self) {
-        self.link.with(|state| state.client_dropped());
+        self.link.with(State::client_dropped);
     }
 }

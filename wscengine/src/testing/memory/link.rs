@@ -141,7 +141,7 @@ impl State {
                 check_size(message.len(), max_payload)?;
                 batch.push(message);
             }
-            Arriving::Chunk(chunk, ranges) => read_chunk(chunk, ranges, batch, max_payload)?,
+            Arriving::Chunk(chunk, ranges) => read_chunk(&chunk, ranges, batch, max_payload)?,
             Arriving::Ping(payload) => {
                 batch.push_ping();
                 if !self.client_finished {
@@ -247,10 +247,10 @@ impl State {
     fn answer(&mut self, frame: &PeerEvent) {
         match frame {
             PeerEvent::Ping(payload) if self.auto_pong => {
-                self.arrive(Arriving::Pong(payload.clone()))
+                self.arrive(Arriving::Pong(payload.clone()));
             }
             PeerEvent::Close(frame) if self.auto_close => {
-                self.arrive(Arriving::Close(echo(frame.as_ref())))
+                self.arrive(Arriving::Close(echo(frame.as_ref())));
             }
             PeerEvent::Message(_)
             | PeerEvent::Ping(_)

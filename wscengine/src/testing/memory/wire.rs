@@ -60,7 +60,7 @@ impl PeerEvent {
 
 /// Appends the messages of a chunk: lent, or owned if the batch came in with another chunk in use.
 pub(super) fn read_chunk(
-    chunk: Bytes,
+    chunk: &Bytes,
     ranges: Vec<(MessageKind, Range<usize>)>,
     batch: &mut Batch,
     max_payload: usize,
