@@ -9,6 +9,7 @@
 //! - [`handshake`] is the opening handshake alone (RFC 6455 section 4), over any byte stream.
 
 mod connector;
+mod deadline;
 mod dialer;
 mod handshake;
 mod stream;

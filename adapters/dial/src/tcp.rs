@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use wscengine::{ConnectError, ConnectErrorKind, Phase};
 
 use crate::connector::{BoxedIo, Connector, Target};
+use crate::deadline::after;
 
 /// Connects over TCP: resolves the name, then tries its addresses in the order the resolver gave.
 ///
@@ -54,7 +55,7 @@ impl TcpConnector {
 impl Connector for TcpConnector {
     async fn connect(&self, target: &Target) -> Result<BoxedIo, ConnectError> {
         let addresses = resolve(target, self.resolve).await?;
-        let tcp = connect_any(&addresses, Instant::now() + self.connect).await?;
+        let tcp = connect_any(&addresses, after(Instant::now(), self.connect)).await?;
         tcp.set_nodelay(self.nodelay).map_err(|error| failed(ConnectErrorKind::Connect, error))?;
         Ok(Box::new(tcp))
     }

@@ -1,31 +1,95 @@
 //! The client side of the opening handshake: RFC 6455 sections 4.1 and 4.2.2.
 
+mod body;
+mod check;
+mod head;
+mod request;
+
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
-use wscengine::ConnectError;
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 use wscengine::transport::{ConnectRequest, HandshakeResponse};
+use wscengine::{ConnectError, ConnectErrorKind, Phase};
 
-pub(crate) struct Opening;
-impl Opening {
-    pub(crate) fn new(_request: &ConnectRequest) -> Result<Self, ConnectError> {
-        Ok(Self)
-    }
+use self::head::{Head, HeadReader};
+pub(crate) use self::request::Opening;
+use crate::deadline::after;
+use crate::tls::tls_kind;
+
+/// The most interim answers (100, 102, 103, ...) passed over before the final one: none is expected.
+const MAX_INTERIM: usize = 16;
+
+/// Until when to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// For the request to be written and the header block of the answer to arrive.
+    head: Instant,
+    /// For the body of a refusal: what has not come by then is left out.
+    body: Instant,
 }
-#[derive(Clone, Copy)]
-pub(crate) struct Deadlines;
+
 impl Deadlines {
-    pub(crate) fn of_dial(_started: Instant, _whole: Duration, _upgrade: Duration) -> Self {
-        Self
+    /// The deadlines of the handshake that begins now, in a dial that began at `started`.
+    ///
+    /// The body's is before the end of the dial as a whole, lest a refusal be lost with it.
+    pub(crate) fn of_dial(started: Instant, whole: Duration, upgrade: Duration) -> Self {
+        let head = after(Instant::now(), upgrade);
+        Self { head, body: head.min(after(started, whole - whole / 10)) }
     }
 }
 
-/// Completes the opening handshake.
+/// Completes the opening handshake over `stream`, which is connected already: sends the request, checks the
+/// answer, and returns it with the bytes that were read after it.
+///
+/// The path, query, host and credentials of the URL go into the request; what `stream` is connected to is not
+/// looked at. [`ConnectRequest::timeout`] bounds the whole. No extension is offered.
+///
+/// | answer | result |
+/// |---|---|
+/// | 101 that passes all checks of RFC 6455 section 4.1 | the answer, the bytes after it |
+/// | 101 that does not; no HTTP/1.1 | `Handshake` |
+/// | 100, 102 to 199 | passed over, up to 16 of them |
+/// | another status | `Status`, with headers and up to 64 KiB of the body |
+/// | a header block over 64 KiB | `ResponseTooLarge` |
+/// | an end of stream in the header block | `Io` |
+/// | no whole header block in time | `Timeout(Phase::Upgrade)` |
 ///
 /// # Errors
-/// [`ConnectError`]
+/// [`ConnectError`] of the kinds above; `InvalidRequest`, before anything is written, for
+/// - a header of the user's that the handshake sets itself (`Upgrade`, `Connection`, `Sec-WebSocket-Key`,
+///   `-Version`, `-Accept`, `-Extensions`, `-Protocol`) or that announces a body (`Content-Length`,
+///   `Transfer-Encoding`), and for more than one `Host`;
+/// - a subprotocol that is no token (RFC 7230 section 3.2.6), or that is offered twice;
+/// - a URL that is not `ws` or `wss`, or has no host, or a user name with a colon.
+///
+/// # Panics
+/// Outside of a Tokio runtime with its time driver enabled.
+///
+/// # Cancel safety
+/// Not cancel safe: once the future is dropped, the stream is in the middle of a handshake and of no more use.
+///
+/// # Examples
+/// ```
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use wscengine::ConnectErrorKind;
+/// use wscengine::transport::ConnectRequest;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut client, mut server) = tokio::io::duplex(4096);
+/// server.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 7\r\n\r\nnot you").await?;
+///
+/// let request = ConnectRequest::new("ws://example.com/chat".parse()?);
+/// let error = wscengine_dial::handshake(&mut client, &request).await.unwrap_err();
+/// assert_eq!(error.kind(), ConnectErrorKind::Status);
+/// assert_eq!(error.response().map(|response| &response.body[..]), Some(&b"not you"[..]));
+/// # Ok(())
+/// # }
+/// ```
 pub async fn handshake<S>(
     stream: &mut S,
     request: &ConnectRequest,
@@ -33,16 +97,84 @@ pub async fn handshake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    open(stream, &Opening::new(request)?, Deadlines).await
+    let end = after(Instant::now(), request.timeout);
+    open(stream, &Opening::new(request)?, Deadlines { head: end, body: end }).await
 }
 
 pub(crate) async fn open<S>(
-    _stream: &mut S,
-    _opening: &Opening,
-    _deadlines: Deadlines,
+    stream: &mut S,
+    opening: &Opening,
+    deadlines: Deadlines,
 ) -> Result<(HandshakeResponse, Bytes), ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Err(wscengine::ConnectErrorKind::Other.into())
+    let mut reader = HeadReader::default();
+    let head = match timeout_at(deadlines.head, exchange(stream, opening, &mut reader)).await {
+        Ok(outcome) => outcome?,
+        Err(_) => return Err(ConnectErrorKind::Timeout(Phase::Upgrade).into()),
+    };
+    let rest = reader.into_rest();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok((accept(head, opening)?, rest.freeze()));
+    }
+    let body = body::read(stream, rest, &head, deadlines.body).await;
+    Err(ConnectError::new(ConnectErrorKind::Status).with_response(response(head, None, body)))
+}
+
+/// Sends the request and reads the header block of the final answer.
+async fn exchange<S>(
+    stream: &mut S,
+    opening: &Opening,
+    reader: &mut HeadReader,
+) -> Result<Head, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let written = write(stream, opening.bytes()).await;
+    match (read_final(stream, reader).await, written) {
+        // A server may refuse without reading the request to its end: its answer says more than the failed write.
+        (Err(error), Err(cause)) if error.kind() == ConnectErrorKind::Io => Err(io_error(cause)),
+        (outcome, _) => outcome,
+    }
+}
+
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+/// Reads header blocks up to the first one that is not interim (RFC 7231 section 6.2).
+async fn read_final<S>(stream: &mut S, reader: &mut HeadReader) -> Result<Head, ConnectError>
+where
+    S: AsyncRead + Unpin,
+{
+    for _ in 0..=MAX_INTERIM {
+        let head = reader.next(stream).await?;
+        if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(head);
+        }
+    }
+    Err(invalid("the server sent too many interim answers"))
+}
+
+/// Checks an answer of status 101; one that fails is kept with the error.
+fn accept(head: Head, opening: &Opening) -> Result<HandshakeResponse, ConnectError> {
+    match check::subprotocol(&head, opening) {
+        Ok(subprotocol) => Ok(response(head, subprotocol, Bytes::new())),
+        Err(problem) => Err(invalid(problem).with_response(response(head, None, Bytes::new()))),
+    }
+}
+
+fn response(head: Head, subprotocol: Option<String>, body: Bytes) -> HandshakeResponse {
+    HandshakeResponse { status: head.status, headers: head.headers, subprotocol, body }
+}
+
+fn invalid(problem: &'static str) -> ConnectError {
+    ConnectError::with_source(ConnectErrorKind::Handshake, problem)
+}
+
+/// An error of the stream; TLS reports its own through it.
+fn io_error(error: io::Error) -> ConnectError {
+    ConnectError::with_source(tls_kind(&error).unwrap_or(ConnectErrorKind::Io), error)
 }
