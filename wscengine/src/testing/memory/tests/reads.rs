@@ -130,6 +130,7 @@ async fn a_close_frame_is_echoed_with_the_next_flush_and_ends_reading() {
     for _ in 0..2 {
         assert_eq!(read(&mut connection).await.unwrap_err().kind(), ReadErrorKind::Closed);
     }
+    assert_eq!(peer.unread(), 0, "nothing is sent after a close frame");
 
     flush(&mut connection).await.unwrap();
     assert_eq!(peer.recv().await, Some(PeerEvent::Close(frame(CloseCode(4000), ""))));
