@@ -108,9 +108,7 @@ fn parse(block: &[u8]) -> Result<Option<Head>, ConnectError> {
         let mut answer = httparse::Response::new(&mut headers);
         match answer.parse(block) {
             Ok(Status::Complete(_)) => return convert(&answer).map(Some),
-            Ok(Status::Partial) => {
-                return Err(ConnectError::with_source(ConnectErrorKind::Handshake, Incomplete));
-            }
+            Ok(Status::Partial) => return Ok(None),
             Err(ParseError::TooManyHeaders) if room < MOST_HEADERS => room *= 8,
             Err(error) => {
                 return Err(ConnectError::with_source(ConnectErrorKind::Handshake, error));
