@@ -41,6 +41,9 @@ impl HeadReader {
         stream: &mut S,
     ) -> Result<Head, ConnectError> {
         loop {
+            if !self.starts_like_http() {
+                return Err(invalid("the answer is not HTTP/1.1"));
+            }
             let end = self.find_end();
             if end.unwrap_or(self.buffer.len()) > MAX_HEAD {
                 return Err(ConnectErrorKind::ResponseTooLarge.into());
@@ -49,9 +52,6 @@ impl HeadReader {
                 self.scanned = 0;
                 return parse(&self.buffer.split_to(end))?
                     .ok_or_else(|| invalid("the header block is incomplete"));
-            }
-            if !self.starts_like_http() {
-                return Err(invalid("the answer is not HTTP/1.1"));
             }
             self.buffer.reserve(READ);
             match stream.read_buf(&mut self.buffer).await {
