@@ -1,0 +1,129 @@
+//! The byte stream beneath tungstenite: counted, and checked.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::scan::{Scanner, Stop};
+
+/// An upgraded byte stream that counts what passes, and checks what tungstenite does not: that lengths are
+/// in their shortest form, and close codes are ones that may be sent.
+///
+/// [`TungsteniteConnection::new`](crate::TungsteniteConnection::new) puts it beneath tungstenite.
+#[derive(Debug)]
+pub struct Checked<S> {
+    inner: S,
+    /// Bytes that were read with the handshake's answer: the first input.
+    leftover: Bytes,
+    scanner: Scanner,
+    stop: Option<Stop>,
+    traffic: Arc<Traffic>,
+}
+
+/// Bytes both ways since the connection opened.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Traffic {
+    pub(crate) fn add_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}
+
+impl<S> Checked<S> {
+    pub(crate) fn new(inner: S, leftover: Bytes, traffic: Arc<Traffic>) -> Self {
+        Self { inner, leftover, scanner: Scanner::new(), stop: None, traffic }
+    }
+
+    /// The stream underneath.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The stream underneath, to set options. Bytes are not to be read or written.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+}
+
+impl<S: AsyncRead + Unpin> Checked<S> {
+    /// Appends what has come, unchecked.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.leftover.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let count = self.leftover.len().min(buf.remaining());
+        buf.put_slice(&self.leftover[..count]);
+        self.leftover.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let start = buf.filled().len();
+        loop {
+            // Only once all before it has been passed on; what comes after it is not looked at.
+            if let Some(stop) = this.stop.take() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, stop)));
+            }
+            ready!(this.poll_fill(cx, buf))?;
+            let count = buf.filled().len() - start;
+            if count == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            this.traffic.add_read(count);
+            let (passed, stop) = this.scanner.scan(&buf.filled()[start..]);
+            this.stop = stop;
+            buf.set_filled(start + passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
+        self.traffic.add_written(count);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,5 @@
+//! Every case of the conformance suite, over real sockets.
+
+use wscengine_tungstenite::TungsteniteTransport;
+
+wscengine::conformance_tests!(TungsteniteTransport::new());
