@@ -101,3 +101,36 @@ async fn connect_any(
 fn failed(kind: ConnectErrorKind, error: io::Error) -> ConnectError {
     ConnectError::with_source(kind, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_is_followed_by_the_next() {
+        let (closed, refusing) = listener().await;
+        drop(closed);
+        let (_open, listening) = listener().await;
+        let deadline = after(Instant::now(), Duration::MAX);
+        let tcp = connect_any(&[refusing, listening], deadline).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), listening);
+        let error = connect_any(&[refusing, refusing], deadline).await.unwrap_err();
+        assert_eq!(error.kind(), ConnectErrorKind::Connect);
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_an_address_is_itself() {
+        for host in ["127.0.0.1", "::1"] {
+            let found = resolve(&Target::new(host, 7), Duration::from_secs(5)).await.unwrap();
+            assert_eq!(found, [SocketAddr::new(host.parse().unwrap(), 7)]);
+        }
+    }
+}

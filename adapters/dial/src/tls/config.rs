@@ -152,7 +152,8 @@ impl TlsConfigBuilder {
     /// # Errors
     /// [`TlsConfigError`], whose kind says what of the given is wrong.
     pub fn build(self) -> Result<TlsConfig, TlsConfigError> {
-        let mut trusted = public_roots(self.roots);
+        let mut trusted =
+            public_roots(self.roots, || rustls_native_certs::load_native_certs().certs);
         for given in self.authorities {
             trust(&mut trusted, given)?;
         }
@@ -225,10 +226,13 @@ impl Identity {
 }
 
 /// The public roots; what the system has and cannot be parsed is passed over, as every client does.
-fn public_roots(roots: Roots) -> RootCertStore {
+fn public_roots(
+    roots: Roots,
+    system: impl FnOnce() -> Vec<CertificateDer<'static>>,
+) -> RootCertStore {
     let mut store = RootCertStore::empty();
     if matches!(roots, Roots::SystemElseBuiltIn | Roots::System | Roots::SystemAndBuiltIn) {
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        store.add_parsable_certificates(system());
     }
     let built_in = match roots {
         Roots::BuiltIn | Roots::SystemAndBuiltIn => true,
@@ -249,4 +253,31 @@ fn trust(store: &mut RootCertStore, given: Certificates) -> Result<(), TlsConfig
         store.add(certificate).map_err(|error| TlsConfigError::with_source(Kind::Ca, error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of roots on a system with these certificates.
+    fn count(roots: Roots, system: &[CertificateDer<'static>]) -> usize {
+        public_roots(roots, || system.to_vec()).len()
+    }
+
+    #[test]
+    fn the_built_in_roots_stand_in_only_where_the_system_has_none() {
+        let built_in = webpki_roots::TLS_SERVER_ROOTS.len();
+        let own = rcgen::generate_simple_self_signed(Vec::new()).unwrap().cert.der().clone();
+        let unreadable = CertificateDer::from(vec![1, 2, 3]);
+        for (system, usable) in
+            [(vec![], 0), (vec![unreadable.clone()], 0), (vec![unreadable, own], 1)]
+        {
+            let fallback = if usable == 0 { built_in } else { usable };
+            assert_eq!(count(Roots::SystemElseBuiltIn, &system), fallback);
+            assert_eq!(count(Roots::System, &system), usable);
+            assert_eq!(count(Roots::BuiltIn, &system), built_in);
+            assert_eq!(count(Roots::SystemAndBuiltIn, &system), usable + built_in);
+            assert_eq!(count(Roots::None, &system), 0);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The dialer against hand-written servers: in memory, over loopback, with TLS.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
+
 mod acceptance;
 mod garbage;
 mod refusal;

@@ -15,13 +15,13 @@ use wscengine_dial::{BoxedIo, Connector, Dialer, Stream, Target};
 use crate::support::{accepted, read_request, request, serve_echo};
 
 /// Gives the one stream it holds, and then waits for ever.
-struct Once {
+pub(crate) struct Once {
     stream: Mutex<Option<DuplexStream>>,
     asked: Arc<Mutex<Vec<Target>>>,
 }
 
 impl Once {
-    fn new(stream: Option<DuplexStream>) -> Self {
+    pub(crate) fn new(stream: Option<DuplexStream>) -> Self {
         Self { stream: Mutex::new(stream), asked: Arc::default() }
     }
 }

@@ -22,6 +22,7 @@ use wscengine_dial::{
 };
 
 use crate::support::{request, serve_echo};
+use crate::tcp::Once;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -124,6 +125,26 @@ async fn a_server_with_a_certificate_of_a_given_authority_is_dialled() {
         dialed.stream.read_exact(&mut echoed).await.unwrap();
         assert_eq!(&echoed, b"hello");
     }
+}
+
+#[tokio::test]
+async fn tls_runs_on_what_a_connector_gives() {
+    let authority = authority();
+    let (client, server) = tokio::io::duplex(4096);
+    let config = server_config(&issue(&authority, "chat.example"), None, rustls::DEFAULT_VERSIONS);
+    tokio::spawn(async move {
+        serve_echo(TlsAcceptor::from(Arc::new(config)).accept(server).await.unwrap()).await;
+    });
+    let dialer = Dialer::default()
+        .tls(trusting(&authority).build().unwrap())
+        .connector(Once::new(Some(client)));
+    let dialed = dialer.dial(&request("wss://chat.example/")).await.unwrap();
+    assert!(matches!(dialed.stream, Stream::TlsBoxed(_)));
+    assert!(
+        dialed.stream.tcp().is_none()
+            && dialed.stream.boxed().is_some()
+            && dialed.stream.tls().is_some()
+    );
 }
 
 #[tokio::test]
