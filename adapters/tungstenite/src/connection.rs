@@ -178,6 +178,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
         Pin::new(&mut self.socket).start_send(message).map_err(write_error)
     }
 
+    /// Whether everything given to the stream beneath was really written.
+    fn writable(&self) -> Result<(), WriteError> {
+        match self.traffic.failure() {
+            Some(error) => Err(WriteError::with_source(WriteErrorKind::Io, error)),
+            None => Ok(()),
+        }
+    }
+
     /// Everything is written.
     fn flushed(&mut self) {
         self.pongs = 0;
@@ -217,7 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        Pin::new(&mut self.socket).poll_ready(cx).map_err(write_error)
+        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(write_error)?;
+        Poll::Ready(self.writable())
     }
 
     fn start_send(&mut self, frame: Outgoing) -> Result<(), WriteError> {
@@ -241,9 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
         if let Closing::Queued(frame) = &mut self.closing {
             let frame = frame.take();
             self.closing = Closing::Sent;
-            self.send(WsMessage::Close(frame.map(outgoing_close)))?;
+            self.send(WsMessage::Close(frame.as_ref().map(outgoing_close)))?;
             ready!(Pin::new(&mut self.socket).poll_flush(cx)).map_err(write_error)?;
         }
+        self.writable()?;
         self.flushed();
         Poll::Ready(Ok(()))
     }

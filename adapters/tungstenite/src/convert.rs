@@ -101,7 +101,7 @@ pub(crate) fn text(text: Utf8Bytes) -> ByteString {
         .unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
-pub(crate) fn outgoing_close(frame: CloseFrame) -> WsCloseFrame {
+pub(crate) fn outgoing_close(frame: &CloseFrame) -> WsCloseFrame {
     WsCloseFrame { code: frame.code().0.into(), reason: frame.reason().into() }
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn close_codes_survive_the_way_through_tungstenite() {
         for code in [1000, 1001, 1012, 1013, 1014, 3000, 4999] {
             let frame = CloseFrame::received(code, "reason");
-            assert_eq!(incoming_close(&outgoing_close(frame.clone())), frame);
+            assert_eq!(incoming_close(&outgoing_close(&frame)), frame);
         }
     }
 }

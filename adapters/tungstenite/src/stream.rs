@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -25,11 +25,12 @@ pub struct Checked<S> {
     traffic: Arc<Traffic>,
 }
 
-/// Bytes both ways since the connection opened.
+/// What has passed since the connection opened, shared with the connection above tungstenite.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     read: AtomicU64,
     written: AtomicU64,
+    failure: OnceLock<Arc<io::Error>>,
 }
 
 impl Traffic {
@@ -48,6 +49,11 @@ impl Traffic {
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
+
+    /// Why nothing can be written any more, if so.
+    pub(crate) fn failure(&self) -> Option<Arc<io::Error>> {
+        self.failure.get().cloned()
+    }
 }
 
 impl<S> Checked<S> {
@@ -63,6 +69,13 @@ impl<S> Checked<S> {
     /// The stream underneath, to set options. Bytes are not to be read or written.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
+    }
+}
+
+impl<S> Checked<S> {
+    /// Keeps the first failure to write.
+    fn fail(&self, error: io::Error) {
+        let _ = self.traffic.failure.set(Arc::new(error));
     }
 }
 
@@ -108,19 +121,36 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
     }
 }
 
+/// tungstenite writes pongs while it reads, and fails the read when that fails: what had come behind the
+/// ping would be lost, the peer's last words among it. So it is told that all is well; the connection asks
+/// for the failure when it writes.
 impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
-        self.traffic.add_written(count);
-        Poll::Ready(Ok(count))
+        if self.traffic.failure.get().is_some() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        match ready!(Pin::new(&mut self.inner).poll_write(cx, bytes)) {
+            Ok(0) if !bytes.is_empty() => self.fail(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                self.traffic.add_written(count);
+                return Poll::Ready(Ok(count));
+            }
+            Err(error) => self.fail(error),
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        if self.traffic.failure.get().is_none()
+            && let Err(error) = ready!(Pin::new(&mut self.inner).poll_flush(cx))
+        {
+            self.fail(error);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

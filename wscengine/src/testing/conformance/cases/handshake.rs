@@ -1,11 +1,14 @@
 //! The opening handshake ([RFC 6455 section 4](https://www.rfc-editor.org/rfc/rfc6455#section-4)).
 
+use std::future::Future;
+use std::pin::pin;
+
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::super::client::{Client, open, open_at};
 use super::super::frame::text;
 use super::super::outcome::{Failure, Outcome, check, check_eq};
-use super::super::peer::Server;
+use super::super::peer::{Peer, Server};
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::transport::{ConnectRequest, Transport};
 
@@ -125,19 +128,37 @@ async fn not_accepted<T: Transport>(transport: &T, accept: &str) -> Outcome {
 /// The error of a dial that the server accepts with these header lines.
 async fn upgraded<T: Transport>(transport: &T, headers: &str) -> Outcome<ConnectError> {
     let server = Server::bind()?;
-    let connect = async { Ok(transport.connect(ConnectRequest::new(server.url()?)).await) };
     let serve = async { server.accept().await?.upgrade_with(headers, b"").await };
-    let (connected, _peer) = tokio::try_join!(connect, serve)?;
-    connected.err().ok_or_else(|| Failure::new("the handshake was taken for a good one"))
+    refusal(transport, &server, serve).await
 }
 
 /// The error of a dial that the server answers with these bytes.
 async fn answered<T: Transport>(transport: &T, answer: &[u8]) -> Outcome<ConnectError> {
     let server = Server::bind()?;
-    let connect = async { Ok(transport.connect(ConnectRequest::new(server.url()?)).await) };
     let serve = async { server.accept().await?.answer(answer).await };
-    let (connected, _peer) = tokio::try_join!(connect, serve)?;
-    connected.err().ok_or_else(|| Failure::new("the handshake was taken for a good one"))
+    refusal(transport, &server, serve).await
+}
+
+/// The error of a dial, given after the server had answered.
+async fn refusal<T: Transport>(
+    transport: &T,
+    server: &Server,
+    serve: impl Future<Output = Outcome<Peer>>,
+) -> Outcome<ConnectError> {
+    let mut connect = pin!(transport.connect(ConnectRequest::new(server.url()?)));
+    let result = tokio::select! {
+        // First, so that an answer counts before what the client makes of it.
+        biased;
+        peer = serve => {
+            let _open = peer?;
+            connect.await
+        }
+        result = &mut connect => {
+            result?;
+            return Err(Failure::new("connected, and nobody had answered"));
+        }
+    };
+    result.err().ok_or_else(|| Failure::new("the handshake was taken for a good one"))
 }
 
 pub(super) async fn bytes_right_behind_the_101_are_the_first_message<T: Transport>(
