@@ -83,8 +83,9 @@ async fn a_body_that_is_cut_short_is_kept_as_far_as_it_came() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_a_long_body_64_kib_are_kept() {
+    let begun = Instant::now();
     let long = "x".repeat(3 * KIB_64);
     for (framing, body) in [
         ("Content-Length: 196608", long.clone()),
@@ -97,6 +98,7 @@ async fn of_a_long_body_64_kib_are_kept() {
             refused(format!("HTTP/1.1 500 x\r\n{framing}\r\n\r\n{body}"), Then::StayOpen).await;
         assert_eq!(response.body, long[..KIB_64], "{framing}");
     }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the rest is not waited for");
 }
 
 #[tokio::test]
@@ -110,8 +112,9 @@ async fn a_chunked_body_of_nothing_but_overhead_comes_to_an_end() {
     assert!(!response.body.is_empty() && response.body.len() < 2000, "{}", response.body.len());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_status_without_body_does_not_wait_for_one() {
+    let begun = Instant::now();
     assert!(refused("HTTP/1.1 204 No Content\r\n\r\n", Then::StayOpen).await.body.is_empty());
     assert!(
         refused("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", Then::StayOpen)
@@ -119,6 +122,7 @@ async fn a_status_without_body_does_not_wait_for_one() {
             .body
             .is_empty()
     );
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
