@@ -140,6 +140,17 @@ pub(super) async fn close_frames_that_cross_are_not_echoed_again<T: Transport>(
     end_of(client, peer).await
 }
 
+pub(super) async fn a_close_of_ours_behind_the_echo_is_not_sent<T: Transport>(
+    transport: T,
+) -> Outcome {
+    let (mut client, mut peer) = open(&transport).await?;
+    peer.send(&close(4001, b"mine")).await?;
+    client.expect(Inbound::Close(Some(CloseFrame::received(4001, "mine")))).await?;
+    client.send_close(Some(CloseFrame::going_away())).await?;
+    check_eq!(peer.close_frame().await?.close_code(), Some(4001), "the code of the echo");
+    end_of(client, peer).await
+}
+
 /// The engine has a time-out for it; the connection waits, and can be dropped.
 pub(super) async fn a_peer_that_never_answers_our_close_leaves_the_read_pending<T: Transport>(
     transport: T,

@@ -89,6 +89,7 @@ cases! { $
         messages_sent_before_our_close_arrive_before_it
         messages_that_cross_our_close_still_arrive
         close_frames_that_cross_are_not_echoed_again
+        a_close_of_ours_behind_the_echo_is_not_sent
         a_peer_that_never_answers_our_close_leaves_the_read_pending;
     endings:
         a_reset_is_an_io_error_or_an_unexpected_end
