@@ -231,6 +231,7 @@ pub struct Batch {
     payload_bytes: usize,
     /// How many entries refer to the chunk.
     ranges: usize,
+    controls: usize,
 }
 
 /// What [`Batch::next`] gives.
@@ -249,7 +250,7 @@ pub enum Inbound<'a> {
 
 /// One entry of a [`Batch`].
 #[derive(Debug)]
-enum Entry {
+pub(crate) enum Entry {
     /// A message in the chunk; text is not validated yet.
     Range(MessageKind, Range<usize>),
     Owned(Message<'static>),
@@ -292,17 +293,46 @@ impl Batch {
 
     /// Appends a pong with its payload.
     pub fn push_pong(&mut self, payload: Bytes) {
+        self.controls += 1;
         self.entries.push_back(Entry::Pong(payload));
     }
 
     /// Appends a ping, which the connection answers by itself.
     pub fn push_ping(&mut self) {
+        self.controls += 1;
         self.entries.push_back(Entry::Ping);
     }
 
     /// Appends the peer's close frame; `None` if it had no status code.
     pub fn push_close(&mut self, frame: Option<CloseFrame>) {
+        self.controls += 1;
         self.entries.push_back(Entry::Close(frame));
+    }
+
+    /// Takes the first entry as it is. What it refers to lies in [`chunk`](Self::chunk).
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        match &entry {
+            Entry::Range(_, range) => {
+                self.payload_bytes -= range.len();
+                self.ranges -= 1;
+            }
+            Entry::Owned(message) => self.payload_bytes -= message.len(),
+            Entry::Pong(_) | Entry::Ping | Entry::Close(_) => self.controls -= 1,
+        }
+        Some(entry)
+    }
+
+    /// The chunk that ranges refer to.
+    pub(crate) fn chunk(&self) -> &Bytes {
+        &self.chunk
+    }
+
+    /// Lets go of a chunk that nothing refers to any more, so that its memory can be read into again.
+    pub(crate) fn release_chunk(&mut self) {
+        if self.ranges == 0 {
+            self.chunk = Bytes::new();
+        }
     }
 
     /// Takes the first entry; a message in the chunk is lent, its text validated now.
@@ -311,17 +341,9 @@ impl Batch {
     /// [`ReadErrorKind::InvalidUtf8`] for a text in the chunk that is not UTF-8.
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend from itself")]
     pub fn next(&mut self) -> Option<Result<Inbound<'_>, ReadError>> {
-        let entry = self.entries.pop_front()?;
-        Some(match entry {
-            Entry::Range(kind, range) => {
-                self.payload_bytes -= range.len();
-                self.ranges -= 1;
-                lend(&self.chunk, kind, range).map(Inbound::Message)
-            }
-            Entry::Owned(message) => {
-                self.payload_bytes -= message.len();
-                Ok(Inbound::Message(message))
-            }
+        Some(match self.pop()? {
+            Entry::Range(kind, range) => lend(&self.chunk, kind, range).map(Inbound::Message),
+            Entry::Owned(message) => Ok(Inbound::Message(message)),
             Entry::Pong(payload) => Ok(Inbound::Pong(payload)),
             Entry::Ping => Ok(Inbound::Ping),
             Entry::Close(frame) => Ok(Inbound::Close(frame)),
@@ -338,6 +360,11 @@ impl Batch {
         self.entries.is_empty()
     }
 
+    /// The number of entries that are messages.
+    pub(crate) fn messages(&self) -> usize {
+        self.entries.len() - self.controls
+    }
+
     /// The payload bytes of all messages in it.
     pub fn payload_bytes(&self) -> usize {
         self.payload_bytes
@@ -350,7 +377,7 @@ impl Batch {
 }
 
 /// Lends a message out of `chunk`.
-fn lend(chunk: &Bytes, kind: MessageKind, range: Range<usize>) -> Result<Message<'_>, ReadError> {
+pub(crate) fn lend(chunk: &Bytes, kind: MessageKind, range: Range<usize>) -> Result<Message<'_>, ReadError> {
     let payload = &chunk[range];
     match kind {
         MessageKind::Binary => Ok(Message::lend_binary(payload, chunk)),

@@ -1,0 +1,540 @@
+//! The configuration: every option with its default and the reason for it, all of it checked once, in `build`.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Dispatch;
+use url::Url;
+
+use crate::dispatch::{KeyFn, key_fn};
+use crate::engine::Prepared;
+use crate::error::ConfigError;
+use crate::handler::Handler;
+use crate::inbox::Order;
+use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Timeouts};
+use crate::message::Message;
+use crate::outbound::QueueLimits;
+use crate::retry::{Backoff, ExponentialBackoff};
+use crate::transport::{ConnectRequest, Limits, Transport};
+
+/// Sets an engine up. Made by [`Engine::builder`](crate::Engine::builder); only [`url`](Self::url) must be given.
+#[must_use = "a builder does nothing until it is built and started"]
+pub struct EngineBuilder<T, H> {
+    transport: T,
+    handler: H,
+    url: Option<String>,
+    headers: Vec<(String, String)>,
+    options: Options,
+}
+
+/// All options but URL and headers, as they were given.
+struct Options {
+    subprotocols: Vec<String>,
+    limits: Limits,
+    workers: usize,
+    key: Option<KeyFn>,
+    read_ahead: QueueLimits,
+    send_queue: QueueLimits,
+    timeouts: Timeouts,
+    message_timeout: Option<Duration>,
+    write_timeout: Duration,
+    ping_interval: Option<Duration>,
+    ping_timeout: Duration,
+    idle_timeout: Option<Duration>,
+    backoff: Arc<dyn Backoff>,
+    stable_after: Duration,
+    max_attempts: Option<u32>,
+    max_elapsed: Option<Duration>,
+    first: FirstAttempt,
+    after_session: AfterSession,
+    seed: Option<u64>,
+    propagate: bool,
+    subscriber: Option<Dispatch>,
+}
+
+/// The configuration, checked.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) request: ConnectRequest,
+    pub(crate) policy: Policy,
+    pub(crate) data_plane: Arc<DataPlane>,
+    pub(crate) propagate: bool,
+    pub(crate) subscriber: Dispatch,
+}
+
+/// The part of it that a connection's task needs.
+#[derive(Clone)]
+pub(crate) struct DataPlane {
+    pub(crate) workers: usize,
+    pub(crate) key: Option<KeyFn>,
+    pub(crate) read_ahead: QueueLimits,
+    pub(crate) send_queue: QueueLimits,
+    pub(crate) message_timeout: Option<Duration>,
+    pub(crate) write_timeout: Duration,
+    pub(crate) ping_interval: Option<Duration>,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
+}
+
+impl DataPlane {
+    pub(crate) fn order(&self) -> Order {
+        if self.key.is_some() { Order::ByKey } else { Order::Free }
+    }
+}
+
+impl<T: Transport, H: Handler> EngineBuilder<T, H> {
+    pub(crate) fn new(transport: T, handler: H) -> Self {
+        Self { transport, handler, url: None, headers: Vec::new(), options: Options::default() }
+    }
+
+    /// The URL to connect to: `ws` or `wss`, with a host. Must be given. A fragment is refused (RFC 6455 section 3).
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
+        self
+    }
+
+    /// Adds a header to the handshake; called again with the same name, adds another.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Offers a subprotocol, after those offered before. What the server chose is in [`Opened`](crate::Opened).
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.options.subprotocols.push(name.into());
+        self
+    }
+
+    /// How many `on_message` may run at once. Default 1: messages are handled one by one, in the order they
+    /// arrived. With more, each worker is a task, and CPU-bound callbacks run in parallel on a multi-thread runtime.
+    /// 1 to 1,024.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.options.workers = workers;
+        self
+    }
+
+    /// Keeps the order of messages that have the same key, with several workers. Messages of different keys are
+    /// handled at once. The function is called for each message as it is read: keep it cheap.
+    pub fn ordered_by<K: Hash>(mut self, key: impl Fn(&Message<'_>) -> K + Send + Sync + 'static) -> Self {
+        self.options.key = Some(key_fn(key));
+        self
+    }
+
+    /// How much may be read and wait to be handled, in messages and payload bytes. Default 256 and 1 MiB: enough to
+    /// keep workers busy, little enough that a slow handler slows the peer down instead of filling memory. When it is
+    /// full, nothing more is read. The bound is checked before each read, so one read's worth comes on top.
+    pub fn read_ahead(mut self, messages: usize, bytes: usize) -> Self {
+        self.options.read_ahead = QueueLimits { messages, bytes };
+        self
+    }
+
+    /// How much may wait to be written, in messages and payload bytes. Default 1,024 and 1 MiB. When it is full,
+    /// `send` waits and `try_send` fails. One message always fits, however long it is.
+    pub fn send_queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.options.send_queue = QueueLimits { messages, bytes };
+        self
+    }
+
+    /// The largest message to accept, in payload bytes. Default 64 MiB; a larger one ends the session with 1009.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.options.limits.message = bytes;
+        self
+    }
+
+    /// The largest frame to accept, in payload bytes. Default 16 MiB; a larger one ends the session with 1009.
+    pub fn max_frame_size(mut self, bytes: usize) -> Self {
+        self.options.limits.frame = bytes;
+        self
+    }
+
+    /// Limit for a dial as a whole: name, TCP, TLS and handshake. Default 15 s: longer than a lost SYN that is sent
+    /// three times.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.connect = limit;
+        self
+    }
+
+    /// Limit for `on_open`. Default 30 s: a login may ask another service.
+    pub fn on_open_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.on_open = limit;
+        self
+    }
+
+    /// Limit for one `on_message`, or `None`, the default: how long a message takes is the user's business. One over
+    /// it is dropped at its next await.
+    pub fn on_message_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.options.message_timeout = limit;
+        self
+    }
+
+    /// Limit for `on_read_error`. Default 5 s.
+    pub fn on_read_error_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.on_read_error = limit;
+        self
+    }
+
+    /// Limit for `on_close`. Default 5 s.
+    pub fn on_close_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.on_close = limit;
+        self
+    }
+
+    /// Limit for `on_close_error`. Default 5 s.
+    pub fn on_close_error_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.on_close_error = limit;
+        self
+    }
+
+    /// Limit for `on_restart_error`. Default 5 s.
+    pub fn on_restart_error_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.on_restart_error = limit;
+        self
+    }
+
+    /// How long the end of a session waits for running callbacks, for messages that were read to be handled, and for
+    /// those accepted for sending to be written. Default 5 s.
+    pub fn drain_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.drain = limit;
+        self
+    }
+
+    /// Limit for the closing handshake. Default 5 s. A peer that does not answer is dropped, and `on_close_error`
+    /// called.
+    pub fn close_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.close = limit;
+        self
+    }
+
+    /// Limit for a stop as a whole. Default 30 s: more than all its steps take. After it, what still goes on is
+    /// dropped.
+    pub fn stop_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.stop = limit;
+        self
+    }
+
+    /// How long the socket may take no byte while something waits to be written. Default 30 s. After it the session
+    /// ends with [`CloseCause::WriteStalled`](crate::CloseCause::WriteStalled).
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.options.write_timeout = limit;
+        self
+    }
+
+    /// How often to ping, or `None` not to. Default 20 s: proxies commonly drop what is idle for 60 s.
+    pub fn ping_interval(mut self, interval: Option<Duration>) -> Self {
+        self.options.ping_interval = interval;
+        self
+    }
+
+    /// How long after a ping nothing may come before the peer counts as lost. Default 10 s. Not longer than the
+    /// interval. It is the limit for [`Session::ping`](crate::Session::ping) too.
+    pub fn ping_timeout(mut self, limit: Duration) -> Self {
+        self.options.ping_timeout = limit;
+        self
+    }
+
+    /// Ends a session in which no message came for so long, though pongs may have. Default `None`: silence is
+    /// normal for most protocols.
+    pub fn idle_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.options.idle_timeout = limit;
+        self
+    }
+
+    /// How long to wait before each attempt to reconnect. Default [`ExponentialBackoff::new`].
+    pub fn backoff(mut self, backoff: impl Backoff) -> Self {
+        self.options.backoff = Arc::new(backoff);
+        self
+    }
+
+    /// How long a session must live for the backoff to start over. Default 10 s: a server that accepts and closes at
+    /// once is not hammered.
+    pub fn stable_after(mut self, uptime: Duration) -> Self {
+        self.options.stable_after = uptime;
+        self
+    }
+
+    /// How many attempts to reconnect may be made in a row, without a stable session, or `None`, the default, for any
+    /// number. At least 1. After them the engine stops with [`GaveUp`](crate::OutcomeKind::GaveUp).
+    pub fn max_attempts(mut self, attempts: Option<u32>) -> Self {
+        self.options.max_attempts = attempts;
+        self
+    }
+
+    /// How long to go on trying without a stable session, or `None`, the default, for ever.
+    pub fn max_elapsed(mut self, elapsed: Option<Duration>) -> Self {
+        self.options.max_elapsed = elapsed;
+        self
+    }
+
+    /// Whether to connect again when the peer closes or the connection is lost. Default true; with false, the engine
+    /// stops by itself after the first session, and its outcome says why. A restart that is asked for is done anyway.
+    pub fn auto_reconnect(mut self, yes: bool) -> Self {
+        self.options.after_session = if yes { AfterSession::Reconnect } else { AfterSession::Stop };
+        self
+    }
+
+    /// Whether a first attempt that fails is retried like any other. Default false: `start()` fails at once, since a
+    /// wrong URL or password shows itself then.
+    pub fn retry_first(mut self, yes: bool) -> Self {
+        self.options.first = if yes { FirstAttempt::Retry } else { FirstAttempt::FailFast };
+        self
+    }
+
+    /// Seeds the jitter, so that a run can be repeated. Default: a random seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = Some(seed);
+        self
+    }
+
+    /// Whether to send `traceparent` (W3C Trace Context) with the handshake, when a sampled span is current. Default
+    /// true. A `traceparent` header of the user's own is left as it is.
+    pub fn propagate(mut self, yes: bool) -> Self {
+        self.options.propagate = yes;
+        self
+    }
+
+    /// The subscriber that the engine's tasks run under. Default: the one that is current when `build` is called.
+    pub fn subscriber(mut self, subscriber: impl Into<Dispatch>) -> Self {
+        self.options.subscriber = Some(subscriber.into());
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the first option that is wrong, and what is wrong with it. Nothing was dialled.
+    pub fn build(self) -> Result<Prepared<T, H>, ConfigError> {
+        let Self { transport, handler, url, headers, options } = self;
+        options.check()?;
+        let request = ConnectRequest {
+            url: parse_url(url)?,
+            headers: parse_headers(headers)?,
+            subprotocols: options.subprotocols.clone(),
+            timeout: options.timeouts.connect,
+            limits: options.limits,
+        };
+        Ok(Prepared::new(transport, handler, options.into_config(request)))
+    }
+}
+
+impl<T, H> fmt::Debug for EngineBuilder<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // URL and headers carry secrets.
+        f.debug_struct("EngineBuilder").field("workers", &self.options.workers).finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let five = Duration::from_secs(5);
+        Self {
+            subprotocols: Vec::new(),
+            limits: Limits::default(),
+            workers: 1,
+            key: None,
+            read_ahead: QueueLimits { messages: 256, bytes: 1 << 20 },
+            send_queue: QueueLimits { messages: 1024, bytes: 1 << 20 },
+            timeouts: Timeouts {
+                connect: Duration::from_secs(15),
+                on_open: Duration::from_secs(30),
+                on_read_error: five,
+                on_close: five,
+                on_close_error: five,
+                on_restart_error: five,
+                drain: five,
+                close: five,
+                stop: Duration::from_secs(30),
+            },
+            message_timeout: None,
+            write_timeout: Duration::from_secs(30),
+            ping_interval: Some(Duration::from_secs(20)),
+            ping_timeout: Duration::from_secs(10),
+            idle_timeout: None,
+            backoff: Arc::new(ExponentialBackoff::new()),
+            stable_after: Duration::from_secs(10),
+            max_attempts: None,
+            max_elapsed: None,
+            first: FirstAttempt::FailFast,
+            after_session: AfterSession::Reconnect,
+            seed: None,
+            propagate: true,
+            subscriber: None,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), ConfigError> {
+        self.check_durations()?;
+        if !(1..=MOST_WORKERS).contains(&self.workers) {
+            return wrong("workers", format!("must be 1 to {MOST_WORKERS}, not {}", self.workers));
+        }
+        check_queue("read_ahead", self.read_ahead)?;
+        check_queue("send_queue", self.send_queue)?;
+        if self.limits.message == 0 {
+            return wrong("max_message_size", "must not be 0");
+        }
+        if self.limits.frame == 0 {
+            return wrong("max_frame_size", "must not be 0");
+        }
+        if self.max_attempts == Some(0) {
+            return wrong("max_attempts", "must not be 0: use auto_reconnect(false) for a single session");
+        }
+        self.check_subprotocols()
+    }
+
+    fn check_durations(&self) -> Result<(), ConfigError> {
+        let timeouts = &self.timeouts;
+        for (option, duration) in [
+            ("connect_timeout", Some(timeouts.connect)),
+            ("on_open_timeout", Some(timeouts.on_open)),
+            ("on_message_timeout", self.message_timeout),
+            ("on_read_error_timeout", Some(timeouts.on_read_error)),
+            ("on_close_timeout", Some(timeouts.on_close)),
+            ("on_close_error_timeout", Some(timeouts.on_close_error)),
+            ("on_restart_error_timeout", Some(timeouts.on_restart_error)),
+            ("drain_timeout", Some(timeouts.drain)),
+            ("close_timeout", Some(timeouts.close)),
+            ("stop_timeout", Some(timeouts.stop)),
+            ("write_timeout", Some(self.write_timeout)),
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", Some(self.ping_timeout)),
+            ("idle_timeout", self.idle_timeout),
+            ("max_elapsed", self.max_elapsed),
+        ] {
+            if duration == Some(Duration::ZERO) {
+                return wrong(option, "must not be 0");
+            }
+            if duration.is_some_and(|duration| duration > LONGEST) {
+                return wrong(option, "must not be longer than a year");
+            }
+        }
+        if self.stable_after > LONGEST {
+            return wrong("stable_after", "must not be longer than a year");
+        }
+        match self.ping_interval {
+            Some(interval) if self.ping_timeout > interval => {
+                wrong("ping_timeout", format!("of {:?} is longer than the ping interval of {interval:?}", self.ping_timeout))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_subprotocols(&self) -> Result<(), ConfigError> {
+        for (at, name) in self.subprotocols.iter().enumerate() {
+            if !is_token(name) {
+                return wrong("subprotocol", format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()));
+            }
+            if self.subprotocols[..at].contains(name) {
+                return wrong("subprotocol", format!("`{name}` is offered twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn into_config(self, request: ConnectRequest) -> Config {
+        let policy = Policy {
+            timeouts: self.timeouts,
+            first: self.first,
+            after_session: self.after_session,
+            backoff: self.backoff,
+            stable_after: self.stable_after,
+            max_attempts: self.max_attempts,
+            max_elapsed: self.max_elapsed,
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+        };
+        let data_plane = DataPlane {
+            workers: self.workers,
+            key: self.key,
+            read_ahead: self.read_ahead,
+            send_queue: self.send_queue,
+            message_timeout: self.message_timeout,
+            write_timeout: self.write_timeout,
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
+            idle_timeout: self.idle_timeout,
+        };
+        let subscriber = self.subscriber.unwrap_or_else(|| tracing::dispatcher::get_default(Clone::clone));
+        Config { request, policy, data_plane: Arc::new(data_plane), propagate: self.propagate, subscriber }
+    }
+}
+
+fn check_queue(option: &'static str, limits: QueueLimits) -> Result<(), ConfigError> {
+    if limits.messages == 0 || limits.bytes == 0 {
+        return wrong(option, "must hold at least one message and one byte");
+    }
+    if limits.messages > LARGEST_QUEUE || limits.bytes > LARGEST_QUEUE {
+        return wrong(option, format!("must not hold more than {LARGEST_QUEUE} messages or bytes"));
+    }
+    Ok(())
+}
+
+fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
+    let Some(url) = url else { return wrong("url", "must be given") };
+    // The text is not shown: it may hold credentials.
+    let url = Url::parse(&url).map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return wrong("url", format!("must have the scheme ws or wss, not `{}`", url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return wrong("url", "must have a host");
+    }
+    if url.fragment().is_some() {
+        return wrong("url", "must not have a fragment (RFC 6455 section 3)");
+    }
+    if url.port() == Some(0) {
+        return wrong("url", "must not have port 0");
+    }
+    Ok(url)
+}
+
+fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap, ConfigError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let Ok(name) = HeaderName::try_from(&name) else {
+            return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
+        };
+        if RESERVED.contains(&name.as_str()) {
+            return wrong("header", format!("`{name}` is set by the handshake itself"));
+        }
+        // The value is not shown: it may be a secret.
+        let Ok(value) = HeaderValue::try_from(value) else {
+            return wrong("header", format!("`{name}` has a value that is not valid"));
+        };
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Whether this is a token of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+fn wrong<V>(option: &'static str, problem: impl Into<String>) -> Result<V, ConfigError> {
+    Err(ConfigError::new(option, problem))
+}
+
+/// Headers of RFC 6455 section 4.1 that are not the user's to choose; subprotocols have an option of their own.
+const RESERVED: [&str; 8] = [
+    "connection",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-accept",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+    "content-length",
+];
+
+/// More tasks than this for one connection help nobody.
+const MOST_WORKERS: usize = 1024;
+
+/// 1 GiB, and far below what a semaphore can count.
+const LARGEST_QUEUE: usize = 1 << 30;
+
+/// Keeps all sums of times inside what an `Instant` can hold.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -1,0 +1,258 @@
+//! The data plane: one task that owns an open connection, in both directions, for the whole session.
+//!
+//! For each wake-up it reads until nothing is there, starts callbacks as far as may be, writes what is queued and
+//! flushes once, and looks at its timers. With one worker the callback is polled on this very task, without being
+//! awaited: reading and writing go on while it waits, and one that completes at once costs no hop.
+//!
+//! It decides nothing: what it sees it reports, what it is told it does.
+
+mod phase;
+mod pings;
+mod read;
+mod timers;
+mod write;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::config::DataPlane;
+use crate::dispatch::{Calls, worker};
+use crate::error::{CloseError, PauseError, PingError};
+use crate::exclusive::Exclusive;
+use crate::handler::Handler;
+use crate::inbox::Taker;
+use crate::lifecycle::{HoldId, Rest, SessionEvent};
+use crate::message::{CloseFrame, Message};
+use crate::session::Session;
+use crate::status::Counters;
+use crate::transport::{Batch, Connection, Entry, lend};
+
+use phase::Phase;
+use pings::Pings;
+use read::Reading;
+use timers::Timers;
+use write::Writing;
+
+/// What the connection task is told.
+pub(crate) enum Command {
+    /// Let `on_message` take messages.
+    Dispatch,
+    /// Let a holder take them, and hand it the connection.
+    Hold { hold: HoldId, grant: Option<Grant> },
+    Drain { rest: Rest },
+    AbortMessages,
+    Close { frame: CloseFrame },
+    Disconnect,
+    Ping(oneshot::Sender<Result<Duration, PingError>>),
+}
+
+/// A hold, and who waits for it.
+pub(crate) struct Grant {
+    pub(crate) exclusive: Exclusive,
+    pub(crate) reply: oneshot::Sender<Result<Exclusive, PauseError>>,
+}
+
+/// The task of one session.
+pub(crate) struct ConnectionTask<C, H> {
+    io: Io<C>,
+    calls: Arc<Calls<H>>,
+    workers: usize,
+}
+
+/// The connection and all that is done with it but calling the handler.
+struct Io<C> {
+    connection: C,
+    session: Session,
+    commands: mpsc::UnboundedReceiver<Command>,
+    events: Events,
+    counters: Arc<Counters>,
+    config: Arc<DataPlane>,
+    phase: Phase,
+    /// What the last read gave and nobody has been given yet.
+    batch: Batch,
+    taker: Taker,
+    callback: Inline,
+    reading: Reading,
+    writing: Writing,
+    pings: Pings,
+    timers: Timers,
+}
+
+/// Where the task reports to.
+pub(crate) type Events = mpsc::UnboundedSender<(crate::lifecycle::Epoch, SessionEvent)>;
+
+/// The callback that is polled on this task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inline {
+    /// There are worker tasks; none is polled here.
+    Never,
+    Idle,
+    Pending,
+    /// It was told to go.
+    Aborting,
+}
+
+/// Why polling stopped.
+enum Turn {
+    /// There is something for `on_message`.
+    Dispatch,
+    /// The callback that is pending must go.
+    Abort,
+    Over(Result<(), CloseError>),
+}
+
+impl<C: Connection, H: Handler> ConnectionTask<C, H> {
+    pub(crate) fn new(
+        connection: C,
+        commands: mpsc::UnboundedReceiver<Command>,
+        events: Events,
+        calls: Arc<Calls<H>>,
+        config: Arc<DataPlane>,
+    ) -> Self {
+        let workers = config.workers;
+        let io = Io {
+            connection,
+            session: calls.session().clone(),
+            commands,
+            events,
+            counters: calls.counters().clone(),
+            phase: Phase::Serving,
+            batch: Batch::new(),
+            taker: Taker::Nobody,
+            callback: if workers == 1 { Inline::Idle } else { Inline::Never },
+            reading: Reading::new(&config),
+            writing: Writing::new(),
+            pings: Pings::new(config.ping_timeout),
+            timers: Timers::new(&config),
+            config,
+        };
+        Self { io, calls, workers }
+    }
+
+    /// Serves the connection until it is gone.
+    pub(crate) async fn run(mut self) -> Result<(), CloseError> {
+        let mut workers = JoinSet::new();
+        if self.workers > 1 {
+            for number in 0..self.workers {
+                workers.spawn(worker(self.calls.clone(), number));
+            }
+        }
+        loop {
+            match poll_fn(|cx| self.io.poll(cx)).await {
+                Turn::Dispatch => self.dispatch().await,
+                Turn::Abort if self.workers > 1 => {
+                    workers.abort_all();
+                    while workers.join_next().await.is_some() {}
+                    self.io.callback_gone();
+                }
+                // The callback has come to its end by itself.
+                Turn::Abort => self.io.callback_gone(),
+                Turn::Over(result) => return result,
+            }
+            // A transport that is never pending must not keep the other tasks of this thread waiting.
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    /// Calls `on_message` with what was read ahead, then with what lies in the batch, lent from it.
+    async fn dispatch(&mut self) {
+        while self.io.may_call() && self.io.reading.has_queued() {
+            let Some(message) = self.io.session.inbox().pop_inline() else { break };
+            self.call(message).await;
+            self.io.session.inbox().rest(0);
+            self.io.reading.set_queued(self.io.session.inbox().waiting());
+        }
+        let chunk = self.io.batch.chunk().clone();
+        while self.io.may_lend() {
+            let Some(entry) = self.io.batch.pop() else { break };
+            match entry {
+                Entry::Owned(message) => self.call(message).await,
+                Entry::Range(kind, range) => match lend(&chunk, kind, range) {
+                    Ok(message) => self.call(message).await,
+                    Err(error) => self.io.read_failed(error),
+                },
+                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => self.io.on_control(control),
+            }
+        }
+    }
+
+    /// Calls `on_message`, and goes on with the connection while it is pending.
+    async fn call(&mut self, message: Message<'_>) {
+        let Self { io, calls, .. } = self;
+        let mut call = pin!(calls.call(message, 0));
+        poll_fn(|cx| {
+            if call.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            io.callback_pending();
+            match io.poll(cx) {
+                Poll::Pending => Poll::Pending,
+                // Over or aborted: the callback is dropped here. `poll` says so again when it is asked next.
+                Poll::Ready(_) => Poll::Ready(()),
+            }
+        })
+        .await;
+        io.callback_done();
+    }
+}
+
+impl<C: Connection> Io<C> {
+    /// Does all that can be done now.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        while let Poll::Ready(command) = self.commands.poll_recv(cx) {
+            match command {
+                Some(command) => self.on_command(command),
+                // Whoever told us what to do is gone.
+                None => self.phase = Phase::Over(Ok(())),
+            }
+            if matches!(self.phase, Phase::Over(_)) {
+                break;
+            }
+        }
+        self.poll_read(cx);
+        self.poll_timers(cx);
+        self.poll_write(cx);
+        self.poll_phase(cx)
+    }
+
+    fn report(&self, event: SessionEvent) {
+        // The driver outlives its tasks; if it does not, nobody is left to tell.
+        let _ = self.events.send((self.session.epoch(), event));
+    }
+
+    /// Whether `on_message` may be called now, on this task.
+    fn may_call(&self) -> bool {
+        self.callback == Inline::Idle
+            && self.taker == Taker::OnMessage
+            && matches!(self.phase, Phase::Serving | Phase::Draining(Rest::Handle))
+    }
+
+    /// Whether messages may be lent from the batch: nothing older waits in the inbox.
+    fn may_lend(&self) -> bool {
+        self.may_call() && !self.reading.has_queued()
+    }
+
+    fn callback_pending(&mut self) {
+        if self.callback == Inline::Idle {
+            self.callback = Inline::Pending;
+            self.queue_batch();
+        }
+    }
+
+    fn callback_done(&mut self) {
+        if self.callback == Inline::Pending {
+            self.callback = Inline::Idle;
+        }
+    }
+
+    /// The callbacks that were told to go are gone.
+    fn callback_gone(&mut self) {
+        self.callback = if self.config.workers == 1 { Inline::Idle } else { Inline::Never };
+    }
+}

@@ -1,0 +1,240 @@
+//! Reading: from the connection into the batch, and from there into the inbox where it cannot be lent.
+
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::{Inline, Io, Phase};
+use crate::config::DataPlane;
+use crate::dispatch::KeyFn;
+use crate::error::{CloseErrorKind, ReadError, ReadErrorKind};
+use crate::inbox::{Item, Taker};
+use crate::lifecycle::{Rest, SessionEvent};
+use crate::message::{CloseCode, CloseFrame, Message};
+use crate::status::Counters;
+use crate::telemetry;
+use crate::transport::{Connection, Entry, lend};
+
+/// What is known about reading.
+pub(super) struct Reading {
+    state: State,
+    /// Whether the inbox holds anything: what is older than the batch.
+    queued: bool,
+    /// Good messages since the last read error, if there was one.
+    since_error: Option<u64>,
+    key: Option<KeyFn>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// The inbox is full.
+    Parked,
+    /// The peer sent its close frame.
+    PeerClosed,
+    Failed,
+}
+
+impl Reading {
+    pub(super) fn new(config: &DataPlane) -> Self {
+        Self { state: State::Reading, queued: false, since_error: None, key: config.key.clone() }
+    }
+
+    pub(super) fn has_queued(&self) -> bool {
+        self.queued
+    }
+
+    pub(super) fn set_queued(&mut self, waiting: usize) {
+        self.queued = waiting > 0;
+    }
+
+    pub(super) fn peer_closed(&self) -> bool {
+        self.state == State::PeerClosed
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.peer_closed() || self.failed()
+    }
+
+    /// Whether the peer is being listened to.
+    pub(super) fn is_listening(&self) -> bool {
+        self.state == State::Reading
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.state = State::Failed;
+    }
+}
+
+/// How many reads one wake-up may do before others get their turn.
+const READS_PER_POLL: usize = 16;
+
+impl<C: Connection> Io<C> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) {
+        for _ in 0..READS_PER_POLL {
+            if !self.may_read(cx) {
+                return;
+            }
+            let span = telemetry::read(&self.session);
+            let result = self.connection.poll_recv(cx, &mut self.batch);
+            let failed = match result {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => None,
+                Poll::Ready(Err(error)) => Some(error),
+            };
+            telemetry::read_done(&span, self.batch.len(), failed.as_ref());
+            self.took_in();
+            if failed.is_none() && self.lends_batch() {
+                return;
+            }
+            self.queue_batch();
+            if let Some(error) = failed {
+                self.read_failed(error);
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    /// Whether there is room for what a read would give. Where there is none, the peer is not listened to.
+    fn may_read(&mut self, cx: &Context<'_>) -> bool {
+        if self.reading.is_over() || !self.batch.is_empty() {
+            return false;
+        }
+        let wanted = match &self.phase {
+            Phase::Serving => true,
+            // What comes before the peer's close frame is read and let go.
+            Phase::Closing(_) => return true,
+            Phase::Draining(_) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => return false,
+        };
+        let level = self.session.inbox().level(cx);
+        self.reading.set_queued(level.len);
+        let state = if wanted && level.has_room { State::Reading } else { State::Parked };
+        if self.reading.state == State::Parked && state == State::Reading {
+            self.timers.resume(Instant::now());
+        }
+        self.reading.state = state;
+        state == State::Reading
+    }
+
+    /// Whether the batch can be lent to a callback on this task, without a detour through the inbox.
+    fn lends_batch(&self) -> bool {
+        self.callback == Inline::Idle
+            && self.taker == Taker::OnMessage
+            && matches!(self.phase, Phase::Serving)
+            && !self.reading.queued
+    }
+
+    /// Counts what was read.
+    fn took_in(&mut self) {
+        let messages = self.batch.messages() as u64;
+        Counters::add(&self.counters.messages_received, messages);
+        Counters::add(&self.counters.bytes_received, self.batch.payload_bytes() as u64);
+        if let (Some(since), true) = (&mut self.reading.since_error, messages > 0) {
+            *since += messages;
+        }
+        if messages > 0 && self.config.idle_timeout.is_some() {
+            self.timers.heard_message(Instant::now());
+        }
+        if self.batch.len() > messages as usize {
+            // A ping or a close frame wants its answer.
+            self.writing.want_flush();
+        }
+    }
+
+    /// Moves what the batch still holds to the inbox.
+    pub(super) fn queue_batch(&mut self) {
+        let chunk = self.batch.chunk().clone();
+        while let Some(entry) = self.batch.pop() {
+            match entry {
+                Entry::Owned(message) => self.queue_message(message),
+                Entry::Range(kind, range) => match lend(&chunk, kind, range) {
+                    Ok(message) => self.queue_message(message.into_owned()),
+                    Err(error) => return self.read_failed(error),
+                },
+                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => self.on_control(control),
+            }
+        }
+        self.batch.release_chunk();
+    }
+
+    fn queue_message(&mut self, message: Message<'static>) {
+        if matches!(self.phase, Phase::Closing(_)) {
+            return;
+        }
+        let key = self.reading.key.as_ref().map_or(0, |key| key(&message));
+        self.session.inbox().push(Item::Message(message, key));
+        self.reading.queued = true;
+    }
+
+    pub(super) fn on_control(&mut self, entry: Entry) {
+        match entry {
+            Entry::Pong(payload) => self.pings.on_pong(&payload, Instant::now(), &self.counters),
+            Entry::Close(frame) => {
+                self.reading.state = State::PeerClosed;
+                self.session.inbox().no_more();
+                self.writing.end();
+                if matches!(self.phase, Phase::Serving) {
+                    self.report(SessionEvent::PeerClosed(frame));
+                }
+            }
+            Entry::Ping | Entry::Owned(_) | Entry::Range(..) => {}
+        }
+    }
+
+    /// A read failed: after all that came before it.
+    pub(super) fn read_failed(&mut self, error: ReadError) {
+        if matches!(self.phase, Phase::Closing(_)) {
+            return self.closing_failed(CloseErrorKind::Io, error);
+        }
+        let messages_since = self.reading.since_error.replace(0);
+        if !error.is_fatal() && messages_since != Some(0) {
+            self.session.inbox().push(Item::Error(error, messages_since));
+            self.reading.queued = true;
+            return;
+        }
+        self.reading.state = State::Failed;
+        self.session.inbox().no_more();
+        self.drop_batch();
+        self.answer_violation(&error);
+        self.report(SessionEvent::ReadFailed { error, messages_since });
+    }
+
+    /// What follows a frame that breaks the protocol in the same chunk means nothing.
+    fn drop_batch(&mut self) {
+        while self.batch.pop().is_some() {}
+        self.batch.release_chunk();
+    }
+
+    /// Tells the peer what it did wrong, where RFC 6455 section 7.1.7 and the codes of 7.4.1 ask for it.
+    fn answer_violation(&mut self, error: &ReadError) {
+        let code = match error.kind() {
+            ReadErrorKind::Protocol => CloseCode::PROTOCOL_ERROR,
+            ReadErrorKind::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            ReadErrorKind::TooBig => CloseCode::MESSAGE_TOO_BIG,
+            ReadErrorKind::Codec => CloseCode::UNSUPPORTED_DATA,
+            ReadErrorKind::Io | ReadErrorKind::UnexpectedEof | ReadErrorKind::Closed => {
+                return self.writing.fail();
+            }
+        };
+        self.start_close_frame(CloseFrame::bare(code));
+    }
+
+    /// Hands the read error that is next in turn to whoever decides; nothing is called until it has.
+    pub(super) fn poll_error(&mut self) {
+        if self.callback == Inline::Pending {
+            return;
+        }
+        let Some((error, messages_since)) = self.session.inbox().pop_error() else { return };
+        self.reading.set_queued(self.session.inbox().waiting());
+        if matches!(self.phase, Phase::Draining(Rest::Handle)) {
+            tracing::warn!(session = %self.session.id(), %error, "a read error at the end of a session");
+            return;
+        }
+        self.set_taker(Taker::Nobody);
+        self.report(SessionEvent::ReadFailed { error, messages_since });
+    }
+}

@@ -1,0 +1,243 @@
+//! Writing: pings first, then what is queued, and one flush for all of it.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Io, Phase};
+use crate::error::{SendError, SendErrorKind, WriteError};
+use crate::lifecycle::{Rest, SessionEvent};
+use crate::message::CloseFrame;
+use crate::outbound::{Queued, Released};
+use crate::status::Counters;
+use crate::telemetry;
+use crate::transport::{Connection, Outgoing};
+
+/// What is on its way out.
+pub(super) struct Writing {
+    state: State,
+    /// Taken from the queue, not yet given to the transport.
+    out: VecDeque<Queued>,
+    /// Those who want to know when what the transport was given is flushed.
+    unflushed: Vec<oneshot::Sender<Result<(), SendError>>>,
+    /// Messages the transport was given since its last complete flush.
+    unflushed_messages: usize,
+    flush_wanted: bool,
+    /// Since when the socket has taken nothing, and how many bytes it had taken by then.
+    stalled: Option<(Instant, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Writing,
+    /// A close frame was sent or answered: no message may follow it (RFC 6455 section 5.5.1).
+    Ended,
+    /// The socket failed.
+    Failed,
+}
+
+impl Writing {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Writing,
+            out: VecDeque::new(),
+            unflushed: Vec::new(),
+            unflushed_messages: 0,
+            flush_wanted: false,
+            stalled: None,
+        }
+    }
+
+    pub(super) fn want_flush(&mut self) {
+        self.flush_wanted = true;
+    }
+
+    /// No message may be written any more.
+    pub(super) fn end(&mut self) {
+        if self.state == State::Writing {
+            self.state = State::Ended;
+        }
+    }
+
+    /// Nothing at all can be written any more.
+    pub(super) fn fail(&mut self) {
+        self.state = State::Failed;
+        self.stalled = None;
+        self.flush_wanted = false;
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state != State::Writing
+    }
+
+    /// Whether all that was taken is with the socket.
+    pub(super) fn is_clear(&self) -> bool {
+        self.out.is_empty() && !self.flush_wanted
+    }
+
+    /// Whether the socket has taken something since it was last looked at; the clock then starts anew.
+    pub(super) fn moved_on(&mut self, written: u64, now: Instant) -> bool {
+        match &mut self.stalled {
+            Some((since, then)) if *then != written => {
+                (*since, *then) = (now, written);
+                true
+            }
+            Some(_) => false,
+            None => true,
+        }
+    }
+
+    /// When the socket counts as stalled, if it takes nothing until then.
+    pub(super) fn stalled_at(&self, limit: Duration) -> Option<Instant> {
+        self.stalled.map(|(since, _)| since + limit)
+    }
+}
+
+/// How often one wake-up takes from the queue before others get their turn.
+const TAKES_PER_POLL: usize = 8;
+
+impl<C: Connection> Io<C> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) {
+        if self.writing.failed() {
+            return;
+        }
+        let result = match self.poll_messages(cx) {
+            Poll::Ready(Ok(())) if self.writing.flush_wanted => self.poll_flush(cx),
+            other => other,
+        };
+        match result {
+            Poll::Ready(Ok(())) => self.writing.stalled = None,
+            Poll::Ready(Err(error)) => self.write_failed(error),
+            Poll::Pending => self.note_stall(),
+        }
+    }
+
+    /// Whether the phase lets messages go out.
+    fn may_write_messages(&self) -> bool {
+        !self.writing.is_over()
+            && match &self.phase {
+                Phase::Serving | Phase::Draining(Rest::Keep) => true,
+                Phase::Closing(step) => step.flushes_messages(),
+                Phase::Draining(Rest::Handle) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => false,
+            }
+    }
+
+    fn poll_messages(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        if self.writing.is_over() {
+            return Poll::Ready(Ok(()));
+        }
+        while let Some(payload) = self.pings.next_out() {
+            ready!(self.connection.poll_ready(cx))?;
+            self.connection.start_send(Outgoing::Ping(payload))?;
+            self.pings.sent_one();
+            self.writing.flush_wanted = true;
+        }
+        if !self.may_write_messages() {
+            return Poll::Ready(Ok(()));
+        }
+        for _ in 0..TAKES_PER_POLL {
+            if self.writing.out.is_empty() {
+                self.session.outbound().take(&mut self.writing.out, cx);
+            }
+            if self.writing.out.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_out(cx))?;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives what was taken to the transport, and its room in the queue back.
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        let (mut released, mut messages, mut bytes) = (Released::default(), 0, 0);
+        let result = loop {
+            if self.writing.out.is_empty() {
+                break Poll::Ready(Ok(()));
+            }
+            match self.connection.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                other => break other,
+            }
+            let Some(queued) = self.writing.out.pop_front() else { break Poll::Ready(Ok(())) };
+            released.add(&queued);
+            messages += 1;
+            bytes += queued.message.len() as u64;
+            self.writing.flush_wanted = true;
+            self.writing.unflushed_messages += 1;
+            self.writing.unflushed.extend(queued.flushed);
+            if let Err(error) = self.connection.start_send(Outgoing::Message(queued.message)) {
+                break Poll::Ready(Err(error));
+            }
+        };
+        self.session.outbound().release(released);
+        Counters::add(&self.counters.messages_sent, messages);
+        Counters::add(&self.counters.bytes_sent, bytes);
+        result
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        let span = telemetry::write(&self.session, self.writing.unflushed_messages);
+        let _entered = span.enter();
+        ready!(self.connection.poll_flush(cx))?;
+        self.writing.flush_wanted = false;
+        self.writing.unflushed_messages = 0;
+        for flushed in self.writing.unflushed.drain(..) {
+            // Whoever asked may have stopped waiting.
+            let _ = flushed.send(Ok(()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn write_failed(&mut self, error: WriteError) {
+        self.writing.fail();
+        if matches!(self.phase, Phase::Serving) && !self.reading.is_over() {
+            self.report(SessionEvent::WriteFailed(error));
+        }
+    }
+
+    /// Something waits for the socket: the clock runs from when it last took a byte.
+    fn note_stall(&mut self) {
+        let written = self.connection.bytes_written();
+        if self.writing.stalled.is_none_or(|(_, then)| then != written) {
+            self.writing.stalled = Some((Instant::now(), written));
+        }
+    }
+
+    /// Sends a close frame ahead of everything that waits.
+    pub(super) fn start_close_frame(&mut self, frame: CloseFrame) {
+        if self.writing.is_over() {
+            return;
+        }
+        self.writing.end();
+        self.writing.flush_wanted = true;
+        if self.connection.start_send(Outgoing::Close(Some(frame))).is_err() {
+            self.writing.fail();
+        }
+    }
+
+    /// Gives up all that waits to be written, tells those who want to know, and says how many messages it were.
+    pub(super) fn give_up_writing(&mut self, cx: &Context<'_>) -> usize {
+        let mut unsent = std::mem::take(&mut self.writing.unflushed_messages);
+        let mut released = Released::default();
+        let mut late = VecDeque::new();
+        self.session.outbound().take(&mut late, cx);
+        for queued in self.writing.out.drain(..).chain(late) {
+            unsent += 1;
+            released.add(&queued);
+            self.writing.unflushed.extend(queued.flushed);
+        }
+        self.session.outbound().release(released);
+        for flushed in self.writing.unflushed.drain(..) {
+            let _ = flushed.send(Err(SendError::new(SendErrorKind::Lost)));
+        }
+        unsent
+    }
+}

@@ -1,0 +1,398 @@
+//! The only part that knows both the lifecycle and the runtime: carries out actions, and turns what comes of them
+//! into events. It decides nothing.
+
+mod calls;
+mod spans;
+mod tasks;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::connection::{Command, ConnectionTask, Grant};
+use crate::dispatch::Calls;
+use crate::engine::{Control, Request, as_callbacks_of};
+use crate::error::PauseError;
+use crate::exclusive::Exclusive;
+use crate::handler::{CloseCause, Handler};
+use crate::inbox::Inbox;
+use crate::lifecycle::{Action, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
+use crate::message::CloseFrame;
+use crate::outbound::{Lane, SendQueue};
+use crate::session::{Inner, Session};
+use crate::status::{Counters, Status};
+use crate::telemetry;
+use crate::transport::{Connected, HandshakeResponse, Transport};
+use spans::Spans;
+use tasks::{Done, Job, Tasks};
+
+/// Drives one engine from start to end.
+pub(crate) struct Driver<T: Transport, H> {
+    lifecycle: Lifecycle,
+    transport: Arc<T>,
+    handler: Arc<H>,
+    config: Config,
+    control: Control,
+    requests: mpsc::UnboundedReceiver<Request>,
+    events: mpsc::UnboundedReceiver<(Epoch, SessionEvent)>,
+    report: mpsc::UnboundedSender<(Epoch, SessionEvent)>,
+    outlets: Outlets,
+    tasks: Tasks<T::Connection>,
+    /// A connection that was dialled, until its session is made.
+    dialed: Option<Connected<T::Connection>>,
+    link: Option<Link>,
+    /// Who waits to hold the connection.
+    pauses: HashMap<HoldId, oneshot::Sender<Result<Exclusive, PauseError>>>,
+    next_hold: HoldId,
+    previous: Option<CloseCause>,
+    spans: Spans,
+}
+
+/// Where the engine's handles see what goes on.
+pub(crate) struct Outlets {
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) session: watch::Sender<Option<Session>>,
+    /// Told when the first session is open; dropped if there will be none.
+    pub(crate) started: Option<oneshot::Sender<()>>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// The connection there is.
+struct Link {
+    session: Session,
+    commands: mpsc::UnboundedSender<Command>,
+    response: HandshakeResponse,
+    attempt: u32,
+    /// What `on_close` wants to be sent.
+    farewell: Option<CloseFrame>,
+    /// Whether its task has ended.
+    gone: bool,
+}
+
+impl<T: Transport, H: Handler> Driver<T, H> {
+    pub(crate) fn new(
+        transport: T,
+        handler: H,
+        config: Config,
+        control: Control,
+        requests: mpsc::UnboundedReceiver<Request>,
+        outlets: Outlets,
+        start: tracing::Span,
+    ) -> Self {
+        let (report, events) = mpsc::unbounded_channel();
+        Self {
+            lifecycle: Lifecycle::new(now(), config.policy.clone()),
+            transport: Arc::new(transport),
+            handler: Arc::new(handler),
+            config,
+            control,
+            requests,
+            events,
+            report,
+            outlets,
+            tasks: Tasks::new(),
+            dialed: None,
+            link: None,
+            pauses: HashMap::new(),
+            next_hold: 0,
+            previous: None,
+            spans: Spans::new(start),
+        }
+    }
+
+    /// Runs the engine until it has stopped and nothing of it is left.
+    pub(crate) async fn run(mut self) {
+        // A stop that was asked for before the start comes before the first dial.
+        while let Ok(request) = self.requests.try_recv() {
+            self.on_request(request);
+        }
+        loop {
+            self.perform();
+            self.publish();
+            if matches!(self.lifecycle.state(), State::Stopped(_)) {
+                break;
+            }
+            self.wait().await;
+        }
+        self.finish().await;
+    }
+
+    /// Waits for the next thing to happen, and tells the lifecycle.
+    async fn wait(&mut self) {
+        let wake_at = self.lifecycle.poll_timeout().map(Instant::from_std);
+        let timeout = async {
+            match wake_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        // What a user wants comes first, then what a connection said, and only then that its task ended.
+        tokio::select! {
+            biased;
+            Some(request) = self.requests.recv() => self.on_request(request),
+            Some((epoch, event)) = self.events.recv() => self.handle(Event::Session { epoch, event }),
+            Some(done) = self.tasks.next() => self.on_done(done),
+            () = timeout => self.lifecycle.handle_timeout(now().max(wake_at.map_or_else(now, Instant::into_std))),
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.lifecycle.handle(now(), event);
+    }
+
+    fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Stop { cause } => {
+                self.spans.stopping(cause);
+                self.handle(Event::Stop);
+            }
+            Request::Restart { epoch } => self.handle(Event::Restart { epoch }),
+            Request::Release { hold } => self.handle(Event::HoldReleased { hold }),
+            Request::Pause { epoch, limit, reply } => self.on_pause(epoch, limit, reply),
+        }
+    }
+
+    fn on_pause(
+        &mut self,
+        epoch: Option<Epoch>,
+        limit: Option<std::time::Duration>,
+        reply: oneshot::Sender<Result<Exclusive, PauseError>>,
+    ) {
+        // A request of the engine's own is for whatever session there is.
+        if epoch.is_none() && !self.lifecycle.state().is_connected() {
+            let _ = reply.send(Err(PauseError::NotConnected));
+            return;
+        }
+        let hold = self.new_hold();
+        self.pauses.insert(hold, reply);
+        self.handle(Event::PauseRequested { epoch: epoch.unwrap_or(self.lifecycle.epoch()), hold, limit });
+    }
+
+    fn on_done(&mut self, done: Done<T::Connection>) {
+        let (epoch, event) = match done {
+            Done::Dial { epoch, result } => (epoch, self.on_dial_done(epoch, result)),
+            Done::Call { epoch, callback, result, farewell } => {
+                if let (Some(link), Some(frame)) = (&mut self.link, farewell) {
+                    link.farewell = Some(frame);
+                }
+                (epoch, SessionEvent::CallEnded { callback, result })
+            }
+            Done::Connection { epoch, result } => {
+                if let Some(link) = self.link.as_mut().filter(|link| link.session.epoch() == epoch) {
+                    link.gone = true;
+                }
+                self.spans.closed(result.as_ref().err());
+                (epoch, SessionEvent::Disconnected(result))
+            }
+        };
+        self.handle(Event::Session { epoch, event });
+    }
+
+    fn on_dial_done(&mut self, epoch: Epoch, result: tasks::DialResult<T::Connection>) -> SessionEvent {
+        match result {
+            // One that came though it was told to go is dropped here.
+            tasks::DialResult::Connected(connected)
+                if epoch == self.lifecycle.epoch() && self.lifecycle.state().wants_dial() =>
+            {
+                self.dialed = Some(connected);
+                SessionEvent::Dialed
+            }
+            tasks::DialResult::Connected(_) | tasks::DialResult::Abandoned => SessionEvent::DialAbandoned,
+            tasks::DialResult::Failed(_) if !self.lifecycle.state().wants_dial() => SessionEvent::DialAbandoned,
+            tasks::DialResult::Failed(error) => SessionEvent::DialFailed(error),
+        }
+    }
+
+    /// Carries out all that the lifecycle wants done.
+    fn perform(&mut self) {
+        while let Some(action) = self.lifecycle.poll_action() {
+            match action {
+                Action::Dial { epoch, attempt } => self.dial(epoch, attempt),
+                Action::AbandonDial { epoch } => self.tasks.abort(epoch, Job::Dial),
+                Action::Run { epoch, call } => self.run_call(epoch, call),
+                Action::Abort { epoch, callback } => {
+                    Counters::add(&self.outlets.counters.overdue_callbacks, 1);
+                    self.tasks.abort(epoch, Job::Call(callback));
+                }
+                Action::Warn { callback } => {
+                    tracing::warn!(callback = callback.name(), "a callback that must end blocks its thread");
+                }
+                Action::Dispatch { .. } => self.dispatch(),
+                Action::Grant { hold, .. } => self.grant(hold),
+                Action::Deny { hold, error } => {
+                    if let Some(reply) = self.pauses.remove(&hold) {
+                        let _ = reply.send(Err(error));
+                    }
+                }
+                Action::Revoke { hold, reason, .. } => {
+                    if let Some(link) = &self.link {
+                        link.session.inbox().revoke(hold, reason);
+                    }
+                }
+                Action::Drain { rest, .. } => self.command(Command::Drain { rest }),
+                Action::AbortMessages { .. } => self.command(Command::AbortMessages),
+                Action::Close { epoch } => self.close(epoch),
+                Action::Disconnect { epoch } => self.disconnect(epoch),
+                Action::DropAll { .. } => self.tasks.abort_all(),
+            }
+        }
+    }
+
+    fn dial(&mut self, epoch: Epoch, attempt: u32) {
+        Counters::add(&self.outlets.counters.attempts, 1);
+        self.link = None;
+        let span = self.spans.dialing(self.lifecycle.sessions() > 0, self.lifecycle.failures(), &self.config.request);
+        let mut request = self.config.request.clone();
+        if self.config.propagate
+            && !request.headers.contains_key("traceparent")
+            && let Some(value) = telemetry::traceparent(&span)
+        {
+            request.headers.insert("traceparent", value);
+        }
+        tracing::debug!(parent: &span, attempt, "dialing");
+        self.tasks.dial(epoch, self.transport.clone(), request, span);
+    }
+
+    /// Makes a session of the connection that was dialled, and starts its task. `on_open` holds it at first.
+    fn make_session(&mut self, epoch: Epoch) -> Option<Exclusive> {
+        let Connected { connection, response } = self.dialed.take()?;
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let data_plane = &self.config.data_plane;
+        let session = Session::new(Inner {
+            id: Uuid::new_v4(),
+            epoch,
+            control: self.control.clone(),
+            outbound: SendQueue::new(data_plane.send_queue),
+            inbox: Inbox::new(data_plane.read_ahead, data_plane.order()),
+            commands: commands.clone(),
+        });
+        let calls = Calls::new(
+            self.handler.clone(),
+            session.clone(),
+            self.outlets.counters.clone(),
+            data_plane.message_timeout,
+        );
+        let task =
+            ConnectionTask::new(connection, receiver, self.report.clone(), Arc::new(calls), data_plane.clone());
+        let attempt = self.lifecycle.failures() + 1;
+        self.link = Some(Link { session, commands, response, attempt, farewell: None, gone: false });
+        let exclusive = self.hold_for_callback(Lane::Session);
+        self.tasks.connection(epoch, as_callbacks_of(self.control.id(), task.run()));
+        exclusive
+    }
+
+    /// Gives the connection to a callback.
+    fn hold_for_callback(&mut self, lane: Lane) -> Option<Exclusive> {
+        let hold = self.new_hold();
+        let link = self.link.as_ref()?;
+        // So that it counts at once, and not only when the task has heard of it.
+        link.session.inbox().set_taker(crate::inbox::Taker::Holder(hold));
+        let _ = link.commands.send(Command::Hold { hold, grant: None });
+        Some(Exclusive::new(link.session.clone(), hold, lane))
+    }
+
+    fn dispatch(&mut self) {
+        self.command(Command::Dispatch);
+        let Some(link) = &self.link else { return };
+        if let Some(started) = self.outlets.started.take() {
+            let _ = started.send(());
+        }
+        if self.spans.opened(&link.session, self.config.data_plane.workers) {
+            Counters::add(&self.outlets.counters.sessions, 1);
+            self.outlets.session.send_replace(Some(link.session.clone()));
+        }
+    }
+
+    fn grant(&mut self, hold: HoldId) {
+        if let (Some(reply), Some(link)) = (self.pauses.remove(&hold), &self.link) {
+            let exclusive = Exclusive::new(link.session.clone(), hold, Lane::Session);
+            let grant = Some(Grant { exclusive, reply });
+            let _ = link.commands.send(Command::Hold { hold, grant });
+        }
+    }
+
+    fn close(&mut self, epoch: Epoch) {
+        let Some(link) = &mut self.link else { return self.say_gone(epoch) };
+        if link.gone {
+            return self.say_gone(epoch);
+        }
+        let frame = link.farewell.take().unwrap_or_else(CloseFrame::going_away);
+        self.spans.closing(&link.session, &frame);
+        self.command(Command::Close { frame });
+    }
+
+    fn disconnect(&mut self, epoch: Epoch) {
+        match &self.link {
+            Some(link) if !link.gone => self.command(Command::Disconnect),
+            Some(_) | None => self.say_gone(epoch),
+        }
+    }
+
+    /// Answers for a connection whose task has ended before it was told to.
+    fn say_gone(&self, epoch: Epoch) {
+        let _ = self.report.send((epoch, SessionEvent::Disconnected(Ok(()))));
+    }
+
+    fn command(&self, command: Command) {
+        if let Some(link) = &self.link {
+            // A task that has ended needs no telling.
+            let _ = link.commands.send(command);
+        }
+    }
+
+    fn new_hold(&mut self) -> HoldId {
+        self.next_hold += 1;
+        self.next_hold
+    }
+
+    /// Lets the handles see where the engine is.
+    fn publish(&mut self) {
+        let session = self.link.as_ref().map(|link| link.session.id());
+        let status = self.lifecycle.state().status(session, self.lifecycle.failures());
+        if !matches!(status, Status::Open { .. } | Status::Paused { .. }) {
+            self.outlets.session.send_if_modified(|session| session.take().is_some());
+        }
+        if let Some(cause) = self.lifecycle.state().ending() {
+            let restart = self.lifecycle.state().will_reconnect();
+            self.spans.ending(self.link.as_ref().map(|link| &link.session), cause, restart);
+            self.previous = Some(cause.clone());
+        }
+        if matches!(self.lifecycle.state(), State::Waiting { .. } | State::Dialing { .. }) {
+            self.spans.ended();
+        }
+        if !matches!(status, Status::Stopped { .. }) {
+            self.outlets.status.send_if_modified(|shown| {
+                let changed = !shown.is_same(&status);
+                *shown = status;
+                changed
+            });
+        }
+    }
+
+    /// Ends all that is left, and then says that the engine has stopped.
+    async fn finish(mut self) {
+        let State::Stopped(outcome) = self.lifecycle.state().clone() else { return };
+        self.dialed = None;
+        let by = self.lifecycle.stop_by().unwrap_or_else(|| now() + self.config.policy.timeouts.stop);
+        let by = Instant::from_std(by).max(Instant::now() + tasks::LAST_GRACE);
+        let session = self.link.as_ref().map(|link| link.session.clone());
+        let blocked = self.tasks.finish(by, session).await;
+        self.pauses.clear();
+        self.spans.ended();
+        if let Some(error) = outcome.error() {
+            self.spans.attempt_failed(&error.to_string());
+        }
+        let outcome = outcome.blocked_by(blocked);
+        tracing::info!(outcome = ?outcome.kind(), "the engine has stopped");
+        drop(self.spans);
+        self.outlets.status.send_replace(Status::Stopped { outcome });
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

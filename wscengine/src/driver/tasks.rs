@@ -1,0 +1,163 @@
+//! The engine's tasks, all in one set: dials, callbacks, the connection.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
+use tracing::instrument::WithSubscriber;
+use tracing::{Instrument, Span};
+
+use crate::error::{CloseError, CloseErrorKind, ConnectError, ConnectErrorKind};
+use crate::handler::Callback;
+use crate::lifecycle::{CallResult, Epoch};
+use crate::message::CloseFrame;
+use crate::session::Session;
+use crate::telemetry;
+use crate::transport::{ConnectRequest, Connected, Transport};
+
+/// What a task came to.
+pub(super) enum Done<C> {
+    Dial { epoch: Epoch, result: DialResult<C> },
+    Call { epoch: Epoch, callback: Callback, result: CallResult, farewell: Option<CloseFrame> },
+    Connection { epoch: Epoch, result: Result<(), CloseError> },
+}
+
+pub(super) enum DialResult<C> {
+    Connected(Connected<C>),
+    Failed(ConnectError),
+    Abandoned,
+}
+
+/// What a task is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    Dial,
+    Call(Callback),
+    Connection,
+}
+
+/// All tasks of one engine.
+pub(super) struct Tasks<C> {
+    set: JoinSet<Done<C>>,
+    jobs: HashMap<Id, (Epoch, Job, AbortHandle)>,
+}
+
+/// How long the last tasks get to go, even where the stop has no time left.
+pub(super) const LAST_GRACE: Duration = Duration::from_millis(100);
+
+impl<C: Send + 'static> Tasks<C> {
+    pub(super) fn new() -> Self {
+        Self { set: JoinSet::new(), jobs: HashMap::new() }
+    }
+
+    pub(super) fn dial<T>(&mut self, epoch: Epoch, transport: Arc<T>, request: ConnectRequest, span: Span)
+    where
+        T: Transport<Connection = C>,
+        C: crate::transport::Connection,
+    {
+        let seen = span.clone();
+        let dial = async move {
+            let result = match transport.connect(request).await {
+                Ok(connected) => DialResult::Connected(connected),
+                Err(error) => {
+                    note_failure(&seen, &error);
+                    DialResult::Failed(error)
+                }
+            };
+            Done::Dial { epoch, result }
+        };
+        self.spawn(epoch, Job::Dial, dial.instrument(span));
+    }
+
+    pub(super) fn call(&mut self, epoch: Epoch, callback: Callback, call: impl Future<Output = Done<C>> + Send + 'static) {
+        self.spawn(epoch, Job::Call(callback), call);
+    }
+
+    pub(super) fn connection(
+        &mut self,
+        epoch: Epoch,
+        task: impl Future<Output = Result<(), CloseError>> + Send + 'static,
+    ) {
+        self.spawn(epoch, Job::Connection, async move { Done::Connection { epoch, result: task.await } });
+    }
+
+    /// The next task that has ended. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Done<C>> {
+        let joined = self.set.join_next_with_id().await?;
+        Some(match joined {
+            Ok((id, done)) => {
+                self.jobs.remove(&id);
+                done
+            }
+            Err(error) => self.gone(&error)?,
+        })
+    }
+
+    pub(super) fn abort(&self, epoch: Epoch, job: Job) {
+        for (_, _, handle) in self.jobs.values().filter(|(at, what, _)| (*at, *what) == (epoch, job)) {
+            handle.abort();
+        }
+    }
+
+    pub(super) fn abort_all(&mut self) {
+        self.set.abort_all();
+    }
+
+    /// Ends every task, and names the callback that does not go.
+    pub(super) async fn finish(&mut self, by: Instant, session: Option<Session>) -> Option<Callback> {
+        self.set.abort_all();
+        let all_gone = async {
+            while self.next().await.is_some() {}
+            if let Some(session) = &session {
+                // Workers go with the connection's task, but after it.
+                poll_fn(|cx| match session.inbox().level(cx).running {
+                    0 => Poll::Ready(()),
+                    _ => Poll::Pending,
+                })
+                .await;
+            }
+        };
+        if timeout_at(by, all_gone).await.is_ok() {
+            return None;
+        }
+        let mut left = self.jobs.values().map(|(_, job, _)| *job);
+        left.find_map(|job| match job {
+            Job::Call(callback) => Some(callback),
+            Job::Connection | Job::Dial => None,
+        })
+        .or(Some(Callback::OnMessage))
+    }
+
+    fn spawn(&mut self, epoch: Epoch, job: Job, task: impl Future<Output = Done<C>> + Send + 'static) {
+        let handle = self.set.spawn(task.with_current_subscriber());
+        self.jobs.insert(handle.id(), (epoch, job, handle));
+    }
+
+    /// What a task that was dropped, or that panicked, stands for.
+    fn gone(&mut self, error: &JoinError) -> Option<Done<C>> {
+        let (epoch, job, _) = self.jobs.remove(&error.id())?;
+        Some(match job {
+            Job::Dial if error.is_panic() => {
+                let error = ConnectError::with_source(ConnectErrorKind::Other, "the transport panicked");
+                Done::Dial { epoch, result: DialResult::Failed(error) }
+            }
+            Job::Dial => Done::Dial { epoch, result: DialResult::Abandoned },
+            Job::Call(callback) => {
+                let result = if error.is_panic() { CallResult::Panicked } else { CallResult::Aborted };
+                Done::Call { epoch, callback, result, farewell: None }
+            }
+            Job::Connection => Done::Connection { epoch, result: Err(CloseError::new(CloseErrorKind::Io)) },
+        })
+    }
+}
+
+fn note_failure(span: &Span, error: &ConnectError) {
+    if let Some(response) = error.response() {
+        span.record("http.response.status_code", response.status.as_u16());
+    }
+    telemetry::failed(span, telemetry::connect_error_type(error.kind()), &error.to_string());
+}

@@ -1,0 +1,282 @@
+//! Getting a session: `Waiting`, `Dialing`, `Opening`.
+
+use std::time::Instant;
+
+use super::ports::{Action, Call, CallResult, SessionEvent};
+use super::state::{AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage, State, Then};
+use super::{ABORT_GRACE, FirstAttempt, Lifecycle};
+use crate::error::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
+use crate::handler::Callback;
+use crate::status::{Outcome, OutcomeKind};
+
+impl Lifecycle {
+    pub(super) fn dial(&mut self, now: Instant) {
+        self.epoch += 1;
+        self.state = State::Dialing { deadline: now + self.policy.timeouts.connect, stage: DialingStage::Running };
+        self.act(Action::Dial { epoch: self.epoch, attempt: self.retry.failures() + 1 });
+    }
+
+    pub(super) fn on_attempt_event(&mut self, now: Instant, event: SessionEvent) {
+        match self.state.clone() {
+            State::Dialing { stage, .. } => self.on_dialing_event(now, stage, event),
+            State::Opening { stage, .. } => self.on_opening_event(now, stage, event),
+            State::Waiting { until, report, then } => {
+                if report.is_some() && ended(&event, Callback::OnRestartError) {
+                    self.state = State::Waiting { until, report: None, then };
+                    self.leave_waiting(now);
+                }
+            }
+            State::Open(_)
+            | State::Draining { .. }
+            | State::Notifying { .. }
+            | State::Closing { .. }
+            | State::Stopped(_) => {}
+        }
+    }
+
+    pub(super) fn on_attempt_timeout(&mut self, now: Instant) {
+        match self.state.clone() {
+            State::Dialing { stage: DialingStage::Running, .. } => {
+                self.act(Action::AbandonDial { epoch: self.epoch });
+                self.state = State::Dialing { deadline: now + ABORT_GRACE, stage: DialingStage::Abandoning };
+            }
+            // It blocks its thread; its connection is dropped should it ever come.
+            State::Dialing { stage: DialingStage::Abandoning, .. } => self.on_dial_timed_out(now),
+            State::Opening { stage: OpeningStage::Running, .. } => {
+                let error = AttemptError::OnOpenTimeout(self.policy.timeouts.on_open);
+                self.abort_on_open(now, AfterOpening::Close(Then::AttemptFailed(error)));
+            }
+            State::Opening { stage: stage @ OpeningStage::Aborting(_), .. } => {
+                self.act(Action::Warn { callback: Callback::OnOpen });
+                self.state = State::Opening { deadline: now + ABORT_GRACE, stage };
+            }
+            State::Waiting { report: None, .. } => self.leave_waiting(now),
+            State::Waiting { until, report: Some(report), then } => {
+                let report = self.hurry(now, report, Callback::OnRestartError);
+                self.state = State::Waiting { until, report: Some(report), then };
+            }
+            State::Open(_)
+            | State::Draining { .. }
+            | State::Notifying { .. }
+            | State::Closing { .. }
+            | State::Stopped(_) => {}
+        }
+    }
+
+    pub(super) fn stop_attempt(&mut self, now: Instant) {
+        let outcome = self.stopped_by_user();
+        match self.state.clone() {
+            State::Dialing { .. } => {
+                self.act(Action::AbandonDial { epoch: self.epoch });
+                self.stop_with(outcome);
+            }
+            State::Opening { stage: OpeningStage::Running, .. } => {
+                self.abort_on_open(now, AfterOpening::Close(Then::Stop(outcome)));
+            }
+            State::Opening { deadline, stage: OpeningStage::Aborting(after) } => {
+                let after = match after {
+                    AfterOpening::Close(_) => AfterOpening::Close(Then::Stop(outcome)),
+                    AfterOpening::Finish(_) => AfterOpening::Finish(Then::Stop(outcome)),
+                };
+                self.state = State::Opening { deadline, stage: OpeningStage::Aborting(after) };
+            }
+            State::Waiting { report: None, .. } => self.stop_with(outcome),
+            State::Waiting { until, report, then: AfterWait::Dial } => {
+                self.state = State::Waiting { until, report, then: AfterWait::Stop(outcome) };
+            }
+            // It ends for a reason of its own already.
+            State::Waiting { then: AfterWait::Stop(_), .. } => {}
+            State::Open(_)
+            | State::Draining { .. }
+            | State::Notifying { .. }
+            | State::Closing { .. }
+            | State::Stopped(_) => {}
+        }
+    }
+
+    pub(super) fn restart_attempt(&mut self, now: Instant) {
+        match self.state.clone() {
+            State::Opening { stage: OpeningStage::Running, .. } => {
+                self.abort_on_open(now, AfterOpening::Close(Then::AttemptFailed(AttemptError::Restarted)));
+            }
+            // Asked for while backing off, it is the wish to try at once.
+            State::Waiting { report, then, .. } => {
+                self.state = State::Waiting { until: now, report, then };
+                self.leave_waiting(now);
+            }
+            State::Dialing { .. }
+            | State::Opening { stage: OpeningStage::Aborting(_), .. }
+            | State::Open(_)
+            | State::Draining { .. }
+            | State::Notifying { .. }
+            | State::Closing { .. }
+            | State::Stopped(_) => {}
+        }
+    }
+
+    /// Decides what follows an attempt that failed: another one, or the end.
+    pub(super) fn on_attempt_failed(&mut self, now: Instant, error: AttemptError) {
+        if self.sessions == 0 && self.policy.first == FirstAttempt::FailFast {
+            return self.stop_with(Outcome::failed_to_start(StartError::Attempt(error)));
+        }
+        let (until, then) = match self.next_attempt(now) {
+            Some(until) => (until, AfterWait::Dial),
+            None => (now, AfterWait::Stop(self.gave_up(error.clone()))),
+        };
+        let report =
+            Report { deadline: now + self.policy.timeouts.on_restart_error, stage: Stage::Running };
+        let next = matches!(then, AfterWait::Dial).then_some(until);
+        self.run(Call::OnRestartError { error, retry: self.retry.failures(), until: next });
+        self.state = State::Waiting { until, report: Some(report), then };
+    }
+
+    /// Decides what follows a session that ended, though nobody wants the engine to stop.
+    pub(super) fn reconnect(&mut self, now: Instant) {
+        match self.next_attempt(now) {
+            Some(until) => self.state = State::Waiting { until, report: None, then: AfterWait::Dial },
+            None => self.stop_with(Outcome::new(OutcomeKind::GaveUp)),
+        }
+    }
+
+    /// Tells a callback that is over its time to go, or says that it does not.
+    pub(super) fn hurry(&mut self, now: Instant, report: Report, callback: Callback) -> Report {
+        match report.stage {
+            Stage::Running => self.act(Action::Abort { epoch: self.epoch, callback }),
+            Stage::Aborting => self.act(Action::Warn { callback }),
+        }
+        Report { deadline: now + ABORT_GRACE, stage: Stage::Aborting }
+    }
+
+    /// The outcome of a stop that the user asked for.
+    pub(super) fn stopped_by_user(&self) -> Outcome {
+        match self.sessions {
+            0 => Outcome::failed_to_start(StartError::Stopped),
+            _ => Outcome::new(OutcomeKind::Requested),
+        }
+    }
+
+    fn gave_up(&self, error: AttemptError) -> Outcome {
+        match self.sessions {
+            0 => Outcome::failed_to_start(StartError::Attempt(error)),
+            _ => Outcome::new(OutcomeKind::GaveUp).with_error(error),
+        }
+    }
+
+    /// When the next attempt is due, or `None` if the budget is spent.
+    fn next_attempt(&mut self, now: Instant) -> Option<Instant> {
+        let delay = self.retry.next_delay(now, &*self.policy.backoff);
+        let spent = self.policy.max_attempts.is_some_and(|most| self.retry.failures() > most)
+            || self.policy.max_elapsed.is_some_and(|most| self.retry.elapsed(now).saturating_add(delay) > most);
+        if spent { None } else { Some(now + delay) }
+    }
+
+    fn leave_waiting(&mut self, now: Instant) {
+        if let State::Waiting { until, report: None, then } = &self.state {
+            match then {
+                AfterWait::Stop(outcome) => {
+                    let outcome = outcome.clone();
+                    self.stop_with(outcome);
+                }
+                AfterWait::Dial if *until <= now => self.dial(now),
+                AfterWait::Dial => {}
+            }
+        }
+    }
+
+    fn on_dialing_event(&mut self, now: Instant, stage: DialingStage, event: SessionEvent) {
+        match (stage, event) {
+            (DialingStage::Running, SessionEvent::Dialed) => self.on_dialed(now),
+            (DialingStage::Running, SessionEvent::DialFailed(error)) => self.on_attempt_failed(now, error.into()),
+            (DialingStage::Abandoning, SessionEvent::DialAbandoned) => self.on_dial_timed_out(now),
+            (DialingStage::Running | DialingStage::Abandoning, _) => {}
+        }
+    }
+
+    fn on_dial_timed_out(&mut self, now: Instant) {
+        let error = ConnectError::new(ConnectErrorKind::Timeout(Phase::Whole));
+        self.on_attempt_failed(now, error.into());
+    }
+
+    fn on_dialed(&mut self, now: Instant) {
+        self.state =
+            State::Opening { deadline: now + self.policy.timeouts.on_open, stage: OpeningStage::Running };
+        self.run(Call::OnOpen);
+    }
+
+    fn on_opening_event(&mut self, now: Instant, stage: OpeningStage, event: SessionEvent) {
+        match (stage, event) {
+            (OpeningStage::Running, SessionEvent::CallEnded { callback: Callback::OnOpen, result }) => {
+                self.on_open_returned(now, result);
+            }
+            (OpeningStage::Aborting(after), SessionEvent::CallEnded { callback: Callback::OnOpen, .. }) => {
+                match after {
+                    AfterOpening::Close(then) => self.close(now, Origin::Attempt, then),
+                    AfterOpening::Finish(then) => self.drop_connection(now, Origin::Attempt, then),
+                }
+            }
+            (OpeningStage::Running, event) if is_loss(&event) => {
+                self.abort_on_open(now, AfterOpening::Finish(Then::AttemptFailed(AttemptError::ConnectionLost)));
+            }
+            (OpeningStage::Aborting(AfterOpening::Close(then)), event) if is_loss(&event) => {
+                let State::Opening { deadline, .. } = self.state else { return };
+                self.state =
+                    State::Opening { deadline, stage: OpeningStage::Aborting(AfterOpening::Finish(then)) };
+            }
+            (OpeningStage::Running | OpeningStage::Aborting(_), _) => {}
+        }
+    }
+
+    fn on_open_returned(&mut self, now: Instant, result: CallResult) {
+        match result {
+            CallResult::Returned => self.open(now),
+            CallResult::Failed(source) => self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpen(source))),
+            // Nobody aborts an `on_open` that is not told so: the runtime is going down.
+            CallResult::Panicked | CallResult::Aborted => {
+                self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpenPanicked));
+            }
+        }
+    }
+
+    fn abort_on_open(&mut self, now: Instant, after: AfterOpening) {
+        self.act(Action::Abort { epoch: self.epoch, callback: Callback::OnOpen });
+        self.state =
+            State::Opening { deadline: now + ABORT_GRACE, stage: OpeningStage::Aborting(after) };
+    }
+
+    /// Begins the closing handshake.
+    pub(super) fn close(&mut self, now: Instant, origin: Origin, then: Then) {
+        self.act(Action::Close { epoch: self.epoch });
+        let deadline = now + self.policy.timeouts.close;
+        self.state = State::Closing { origin, then, deadline, stage: ClosingStage::Handshake };
+    }
+
+    /// Drops a connection that the peer closed, or that is lost.
+    pub(super) fn drop_connection(&mut self, now: Instant, origin: Origin, then: Then) {
+        self.act(Action::Disconnect { epoch: self.epoch });
+        let deadline = now + self.policy.timeouts.close;
+        self.state = State::Closing { origin, then, deadline, stage: ClosingStage::Dropping(None) };
+    }
+}
+
+/// Whether the event says that this callback is over.
+pub(super) fn ended(event: &SessionEvent, which: Callback) -> bool {
+    matches!(event, SessionEvent::CallEnded { callback, .. } if *callback == which)
+}
+
+/// Whether the event says that the connection is of no more use.
+fn is_loss(event: &SessionEvent) -> bool {
+    match event {
+        SessionEvent::PeerClosed(_)
+        | SessionEvent::WriteFailed(_)
+        | SessionEvent::WriteStalled
+        | SessionEvent::HeartbeatLost
+        | SessionEvent::IdleTimedOut
+        | SessionEvent::Disconnected(_) => true,
+        SessionEvent::ReadFailed { error, .. } => error.is_fatal(),
+        SessionEvent::Dialed
+        | SessionEvent::DialFailed(_)
+        | SessionEvent::DialAbandoned
+        | SessionEvent::CallEnded { .. }
+        | SessionEvent::Drained { .. } => false,
+    }
+}

@@ -1,0 +1,178 @@
+//! An open session: messages flow, or somebody holds the connection.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::attempt::ended;
+use super::ports::{Action, Call, Epoch, HoldId, Rest, SessionEvent};
+use super::state::{DrainingStage, Ending, Hold, Open, Report, Stage, State, Then};
+use super::{AfterSession, Lifecycle};
+use crate::error::{PauseError, ReadError, Revoked};
+use crate::handler::{Callback, CloseCause};
+use crate::status::{Outcome, OutcomeKind};
+
+impl Lifecycle {
+    pub(super) fn open(&mut self, now: Instant) {
+        self.sessions += 1;
+        self.state = State::Open(Open { since: now, hold: None, waiting: VecDeque::new(), report: None });
+        self.act(Action::Dispatch { epoch: self.epoch });
+    }
+
+    pub(super) fn on_open_event(&mut self, now: Instant, event: SessionEvent) {
+        match event {
+            SessionEvent::ReadFailed { error, messages_since } => self.on_read_failed(now, error, messages_since),
+            SessionEvent::PeerClosed(frame) => self.end(now, CloseCause::PeerClosed(frame)),
+            SessionEvent::WriteFailed(error) => self.end(now, CloseCause::WriteFailed(error)),
+            SessionEvent::WriteStalled => self.end(now, CloseCause::WriteStalled),
+            SessionEvent::HeartbeatLost => self.end(now, CloseCause::HeartbeatLost),
+            SessionEvent::IdleTimedOut => self.end(now, CloseCause::IdleTimeout),
+            // The task that owned it is gone without a word: it panicked.
+            SessionEvent::Disconnected(_) => self.end(now, CloseCause::TransportPanicked),
+            event if ended(&event, Callback::OnReadError) => self.on_report_ended(now),
+            SessionEvent::Dialed
+            | SessionEvent::DialFailed(_)
+            | SessionEvent::DialAbandoned
+            | SessionEvent::CallEnded { .. }
+            | SessionEvent::Drained { .. } => {}
+        }
+    }
+
+    /// A hold or an `on_read_error` is over its time.
+    pub(super) fn on_open_timeout(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if let Some(hold) = open.hold.filter(|hold| hold.until.is_some_and(|until| until <= now)) {
+            self.act(Action::Revoke { epoch: self.epoch, hold: hold.id, reason: Revoked::Expired });
+            return self.on_hold_released(now, hold.id);
+        }
+        if let Some(report) = open.report.filter(|report| report.deadline <= now) {
+            let report = self.hurry(now, report, Callback::OnReadError);
+            if let State::Open(open) = &mut self.state {
+                open.report = Some(report);
+            }
+        }
+    }
+
+    pub(super) fn on_pause_requested(&mut self, now: Instant, epoch: Epoch, hold: HoldId, limit: Option<Duration>) {
+        let error = match &mut self.state {
+            State::Open(open) if epoch == self.epoch => {
+                open.waiting.push_back((hold, limit));
+                return self.settle(now);
+            }
+            State::Opening { .. } | State::Notifying { .. } if epoch == self.epoch => PauseError::AlreadyHeld,
+            State::Stopped(_) => PauseError::Stopped,
+            State::Dialing { .. }
+            | State::Waiting { .. }
+            | State::Opening { .. }
+            | State::Open(_)
+            | State::Draining { .. }
+            | State::Notifying { .. }
+            | State::Closing { .. } => PauseError::SessionEnded,
+        };
+        self.act(Action::Deny { hold, error });
+    }
+
+    pub(super) fn on_hold_released(&mut self, now: Instant, id: HoldId) {
+        let State::Open(open) = &mut self.state else { return };
+        open.waiting.retain(|(waiting, _)| *waiting != id);
+        if open.hold.is_some_and(|hold| hold.id == id) {
+            open.hold = None;
+            self.settle(now);
+        }
+    }
+
+    pub(super) fn stop_open(&mut self, now: Instant) {
+        let then = Then::Stop(Outcome::new(OutcomeKind::Requested));
+        self.leave_open(now, CloseCause::Stopped, then);
+    }
+
+    pub(super) fn restart_open(&mut self, now: Instant) {
+        self.leave_open(now, CloseCause::Restarted, Then::Reconnect);
+    }
+
+    fn on_read_failed(&mut self, now: Instant, error: ReadError, messages_since: Option<u64>) {
+        if error.is_fatal() || messages_since == Some(0) {
+            return self.end(now, CloseCause::ReadFailed(error.into_fatal()));
+        }
+        let deadline = now + self.policy.timeouts.on_read_error;
+        if let State::Open(open) = &mut self.state {
+            open.report = Some(Report { deadline, stage: Stage::Running });
+        }
+        self.run(Call::OnReadError(error));
+    }
+
+    fn on_report_ended(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.report = None;
+            self.settle(now);
+        }
+    }
+
+    /// Gives the connection to the next in turn: a holder, or else `on_message`.
+    fn settle(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else { return };
+        if open.hold.is_some() {
+            return;
+        }
+        let epoch = self.epoch;
+        if let Some((id, limit)) = open.waiting.pop_front() {
+            open.hold = Some(Hold { id, until: limit.map(|limit| now + limit) });
+            self.act(Action::Grant { epoch, hold: id });
+        } else if open.report.is_none() {
+            self.act(Action::Dispatch { epoch });
+        }
+    }
+
+    /// The session ended by the peer or by a failure.
+    fn end(&mut self, now: Instant, cause: CloseCause) {
+        let then = match (self.policy.after_session, &cause) {
+            (AfterSession::Reconnect, _) => Then::Reconnect,
+            (AfterSession::Stop, CloseCause::PeerClosed(_)) => Then::Stop(Outcome::new(OutcomeKind::PeerClosed)),
+            (AfterSession::Stop, _) => Then::Stop(Outcome::new(OutcomeKind::ConnectionLost)),
+        };
+        self.leave_open(now, cause, then);
+    }
+
+    fn leave_open(&mut self, now: Instant, cause: CloseCause, then: Then) {
+        let State::Open(open) = &self.state else { return };
+        let open = open.clone();
+        if now.saturating_duration_since(open.since) >= self.policy.stable_after {
+            self.retry.reset();
+        }
+        self.take_holds_back(&open, &cause);
+        let deadline = now + self.policy.timeouts.drain;
+        let stage = match open.report {
+            Some(report) => DrainingStage::Reporting(report),
+            None => DrainingStage::Finishing,
+        };
+        if stage == DrainingStage::Finishing {
+            self.act(Action::Drain { epoch: self.epoch, rest: rest_for(&cause) });
+        }
+        let ending = Ending { cause, then, unhandled: 0, unsent: 0 };
+        self.state = State::Draining { ending, deadline, stage };
+    }
+
+    fn take_holds_back(&mut self, open: &Open, cause: &CloseCause) {
+        if let Some(hold) = open.hold {
+            let reason = match cause {
+                CloseCause::Stopped => Revoked::Stopping,
+                CloseCause::Restarted => Revoked::Restarting,
+                CloseCause::PeerClosed(_)
+                | CloseCause::ReadFailed(_)
+                | CloseCause::WriteFailed(_)
+                | CloseCause::WriteStalled
+                | CloseCause::HeartbeatLost
+                | CloseCause::IdleTimeout
+                | CloseCause::TransportPanicked => Revoked::ConnectionEnded,
+            };
+            self.act(Action::Revoke { epoch: self.epoch, hold: hold.id, reason });
+        }
+        for (hold, _) in &open.waiting {
+            self.act(Action::Deny { hold: *hold, error: PauseError::SessionEnded });
+        }
+    }
+}
+
+/// When we end the session, what was read ahead is for `on_close`; otherwise for `on_message`.
+pub(super) fn rest_for(cause: &CloseCause) -> Rest {
+    if cause.is_local() { Rest::Keep } else { Rest::Handle }
+}

@@ -1,0 +1,221 @@
+//! How long to wait before the next attempt.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use backoff::backoff::Backoff as _;
+
+/// A policy for the delay before each attempt to reconnect.
+///
+/// Synchronous and without state: the number of the retry goes in, a delay comes out. Chance comes in as an
+/// argument, so that a run can be repeated.
+///
+/// # Examples
+/// Always a second, give or take a tenth:
+/// ```
+/// use std::time::Duration;
+/// use wscengine::Backoff;
+///
+/// #[derive(Debug)]
+/// struct EverySecond;
+///
+/// impl Backoff for EverySecond {
+///     fn delay(&self, _retry: u32, random: f64) -> Duration {
+///         Duration::from_secs_f64(0.9 + 0.2 * random)
+///     }
+/// }
+/// ```
+pub trait Backoff: fmt::Debug + Send + Sync + 'static {
+    /// The delay before retry number `retry`, counted from 1: after the first failure since the last stable
+    /// session. `random` is evenly distributed over `[0, 1)`.
+    fn delay(&self, retry: u32, random: f64) -> Duration;
+}
+
+/// The default policy: capped exponential growth with full jitter.
+///
+/// The delay is evenly distributed between zero and `min(cap, base * factor^(retry - 1))`, at the first retry and
+/// at the cap too: that is where a herd of clients would otherwise come back at once ("Exponential Backoff And
+/// Jitter", AWS Architecture Blog, 2015).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wscengine::{Backoff, ExponentialBackoff};
+///
+/// let backoff = ExponentialBackoff::new().base(Duration::from_millis(200)).cap(Duration::from_secs(5));
+/// assert_eq!(backoff.delay(2, 0.5), Duration::from_millis(200));
+/// assert!(backoff.delay(u32::MAX, 0.999) < Duration::from_secs(5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExponentialBackoff {
+    base: Duration,
+    factor: f64,
+    cap: Duration,
+}
+
+impl ExponentialBackoff {
+    /// Base 500 ms, factor 2, cap 30 s: a blip costs a quarter of a second on average, a long outage costs the
+    /// server four attempts a minute from each client.
+    pub fn new() -> Self {
+        Self { base: Duration::from_millis(500), factor: 2.0, cap: Duration::from_secs(30) }
+    }
+
+    /// The longest delay before the first retry. Default 500 ms.
+    #[must_use]
+    pub fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// What the longest delay grows by with each retry. Default 2. Values below 1, and not a number, count as 1.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.factor = if factor >= 1.0 { factor } else { 1.0 };
+        self
+    }
+
+    /// The longest delay of all. Default 30 s.
+    #[must_use]
+    pub fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// The longest delay before this retry.
+    fn ceiling(&self, retry: u32) -> Duration {
+        let mut growth = backoff::exponential::ExponentialBackoff::<backoff::SystemClock> {
+            current_interval: self.base.min(self.cap),
+            initial_interval: self.base.min(self.cap),
+            randomization_factor: 0.0,
+            multiplier: self.factor,
+            max_interval: self.cap,
+            max_elapsed_time: None,
+            ..Default::default()
+        };
+        let mut ceiling = growth.initial_interval;
+        for _ in 0..retry.min(MOST_STEPS) {
+            ceiling = growth.next_backoff().unwrap_or(self.cap);
+            if ceiling >= self.cap {
+                return self.cap;
+            }
+        }
+        ceiling
+    }
+}
+
+impl Default for ExponentialBackoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backoff for ExponentialBackoff {
+    fn delay(&self, retry: u32, random: f64) -> Duration {
+        self.ceiling(retry.max(1)).mul_f64(random.clamp(0.0, 1.0))
+    }
+}
+
+/// No delay at all. For tests and measurements, and for servers of one's own on the same machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoBackoff;
+
+impl Backoff for NoBackoff {
+    fn delay(&self, _retry: u32, _random: f64) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl dyn Backoff {
+    /// No delay at all: `<dyn Backoff>::none()`.
+    pub fn none() -> NoBackoff {
+        NoBackoff
+    }
+}
+
+/// Failures since the last stable session, and the dice.
+pub(crate) struct Retry {
+    failures: u32,
+    since: Option<Instant>,
+    random: fastrand::Rng,
+}
+
+impl Retry {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { failures: 0, since: None, random: fastrand::Rng::with_seed(seed) }
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// A session was stable: the next failure is a first one.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
+        self.since = None;
+    }
+
+    /// Counts a failure, and says how long to wait after it.
+    pub(crate) fn next_delay(&mut self, now: Instant, backoff: &dyn Backoff) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.since.get_or_insert(now);
+        backoff.delay(self.failures, self.random.f64()).min(LONGEST_DELAY)
+    }
+
+    /// How long it has gone badly.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+/// Growth by at least a millionth reaches any cap long before; a factor of 1 never needs it.
+const MOST_STEPS: u32 = 1_000;
+
+/// Keeps `now + delay` inside what an `Instant` can hold, whatever a policy says.
+const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_doubles_until_the_cap_and_stays_there() {
+        let backoff = ExponentialBackoff::new();
+        let ceilings: Vec<_> = (1..=9).map(|retry| backoff.ceiling(retry).as_millis()).collect();
+        assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+    }
+
+    #[test]
+    fn jitter_is_full_on_the_first_retry_and_at_the_cap() {
+        let backoff = ExponentialBackoff::new();
+        for retry in [1, 50] {
+            let ceiling = backoff.ceiling(retry);
+            assert_eq!(backoff.delay(retry, 0.0), Duration::ZERO);
+            assert_eq!(backoff.delay(retry, 0.25), ceiling / 4);
+        }
+    }
+
+    #[test]
+    fn extreme_settings_neither_overflow_nor_hang() {
+        let all = [0.0, 1.0, 1.000_001, 1e300, f64::INFINITY, f64::NAN, -1.0];
+        let durations = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+        for factor in all {
+            for base in durations {
+                for cap in durations {
+                    let backoff = ExponentialBackoff::new().base(base).factor(factor).cap(cap);
+                    assert!(backoff.delay(u32::MAX, 0.5) <= cap, "{backoff:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_delays() {
+        let now = Instant::now();
+        let delays = |seed| {
+            let mut retry = Retry::new(seed);
+            (0..8).map(|_| retry.next_delay(now, &ExponentialBackoff::new())).collect::<Vec<_>>()
+        };
+        assert_eq!(delays(7), delays(7));
+        assert_ne!(delays(7), delays(8));
+    }
+}

@@ -1,0 +1,209 @@
+//! What an engine says about itself: its status, its outcome, its counters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::error::{AttemptError, StartError};
+use crate::handler::{Callback, CloseCause};
+
+/// What an engine does at the moment. See [`Engine::status`](crate::Engine::status).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// A connection is being dialled.
+    Connecting {
+        /// The number of the attempt since the last stable session, from 1.
+        attempt: u32,
+    },
+    /// The connection is there and `on_open` runs.
+    Opening,
+    /// Messages flow.
+    Open {
+        /// The session's id.
+        session: Uuid,
+    },
+    /// Somebody holds the connection.
+    Paused {
+        /// The session's id.
+        session: Uuid,
+    },
+    /// The session ends.
+    Closing {
+        /// Why.
+        cause: CloseCause,
+    },
+    /// The connection goes down: the closing handshake, or the end of an attempt that was not to be a session.
+    Disconnecting,
+    /// Backing off.
+    Waiting {
+        /// When the next attempt is due.
+        until: Instant,
+        /// Its number since the last stable session, from 1.
+        attempt: u32,
+    },
+    /// The end.
+    Stopped {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+impl Status {
+    /// Whether the two say the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Connecting { attempt: a }, Self::Connecting { attempt: b }) => a == b,
+            (Self::Open { session: a }, Self::Open { session: b })
+            | (Self::Paused { session: a }, Self::Paused { session: b }) => a == b,
+            (Self::Waiting { until: a, .. }, Self::Waiting { until: b, .. }) => a == b,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+/// How an engine ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    kind: OutcomeKind,
+    error: Option<StartError>,
+    forced: bool,
+    blocked: Option<Callback>,
+}
+
+/// The ways in which an engine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutcomeKind {
+    /// `stop`, `exit`, or the drop of the last handle.
+    Requested,
+    /// A stop was asked for inside a callback of the same engine, and goes on when that returns.
+    UnderWay,
+    /// The peer closed the session, and `auto_reconnect(false)` was set.
+    PeerClosed,
+    /// The session's connection was lost, and `auto_reconnect(false)` was set.
+    ConnectionLost,
+    /// No session was ever opened: `start()` returned the error.
+    FailedToStart,
+    /// The budget of attempts or of time is spent.
+    GaveUp,
+}
+
+impl Outcome {
+    pub(crate) fn new(kind: OutcomeKind) -> Self {
+        Self { kind, error: None, forced: false, blocked: None }
+    }
+
+    pub(crate) fn failed_to_start(error: StartError) -> Self {
+        Self { error: Some(error), ..Self::new(OutcomeKind::FailedToStart) }
+    }
+
+    pub(crate) fn with_error(mut self, error: AttemptError) -> Self {
+        self.error = Some(StartError::Attempt(error));
+        self
+    }
+
+    pub(crate) fn forced(mut self) -> Self {
+        self.forced = true;
+        self
+    }
+
+    pub(crate) fn blocked_by(mut self, callback: Option<Callback>) -> Self {
+        self.blocked = callback;
+        self
+    }
+
+    pub(crate) fn start_error(&self) -> StartError {
+        self.error.clone().unwrap_or(StartError::Stopped)
+    }
+
+    /// In which way the engine ended.
+    pub fn kind(&self) -> OutcomeKind {
+        self.kind
+    }
+
+    /// The last attempt's error, where the engine gave up or could not start.
+    pub fn error(&self) -> Option<&AttemptError> {
+        match &self.error {
+            Some(StartError::Attempt(error)) => Some(error),
+            Some(StartError::Stopped) | None => None,
+        }
+    }
+
+    /// Whether the stop took longer than `stop_timeout`, so that what was still going on was dropped.
+    pub fn is_forced(&self) -> bool {
+        self.forced
+    }
+
+    /// The callback that blocks its thread and so still runs, if there is one: it could not be dropped.
+    pub fn blocked(&self) -> Option<Callback> {
+        self.blocked
+    }
+}
+
+/// Counters of an engine since its start. See [`Engine::stats`](crate::Engine::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Dials begun.
+    pub attempts: u64,
+    /// Attempts that failed: the dial, the handshake or `on_open`.
+    pub failed_attempts: u64,
+    /// Sessions opened.
+    pub sessions: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Payload bytes of messages received.
+    pub bytes_received: u64,
+    /// Messages given to the transport.
+    pub messages_sent: u64,
+    /// Payload bytes of messages given to the transport.
+    pub bytes_sent: u64,
+    /// Callbacks that panicked.
+    pub panics: u64,
+    /// Callbacks dropped because they took longer than they may.
+    pub overdue_callbacks: u64,
+    /// The last round trip of a ping, if there was one.
+    pub round_trip: Option<Duration>,
+}
+
+/// The counters while they are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) attempts: AtomicU64,
+    pub(crate) failed_attempts: AtomicU64,
+    pub(crate) sessions: AtomicU64,
+    pub(crate) messages_received: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    pub(crate) messages_sent: AtomicU64,
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) overdue_callbacks: AtomicU64,
+    /// In nanoseconds; 0 stands for none.
+    pub(crate) round_trip: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Stats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let round_trip = get(&self.round_trip);
+        Stats {
+            attempts: get(&self.attempts),
+            failed_attempts: get(&self.failed_attempts),
+            sessions: get(&self.sessions),
+            messages_received: get(&self.messages_received),
+            bytes_received: get(&self.bytes_received),
+            messages_sent: get(&self.messages_sent),
+            bytes_sent: get(&self.bytes_sent),
+            panics: get(&self.panics),
+            overdue_callbacks: get(&self.overdue_callbacks),
+            round_trip: (round_trip > 0).then(|| Duration::from_nanos(round_trip)),
+        }
+    }
+}
