@@ -124,11 +124,6 @@ impl SendQueue {
         self.lock().queue.is_empty()
     }
 
-    /// How many messages are queued.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().queue.len()
-    }
-
     /// Gives the room of these messages back.
     pub(crate) fn release(&self, taken: Released) {
         for (room, share) in [(&self.session, taken.session), (&self.farewell, taken.farewell)] {

@@ -180,6 +180,8 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
                 control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => self.io.on_control(control),
             }
         }
+        drop(chunk);
+        self.io.batch.release_chunk();
     }
 
     /// Calls `on_message`, and goes on with the connection while it is pending.
@@ -205,14 +207,12 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
 impl<C: Connection> Io<C> {
     /// Does all that can be done now.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        while let Poll::Ready(command) = self.commands.poll_recv(cx) {
-            match command {
-                Some(command) => self.on_command(command),
+        while !matches!(self.phase, Phase::Over(_)) {
+            match self.commands.poll_recv(cx) {
+                Poll::Ready(Some(command)) => self.on_command(command),
                 // Whoever told us what to do is gone.
-                None => self.phase = Phase::Over(Ok(())),
-            }
-            if matches!(self.phase, Phase::Over(_)) {
-                break;
+                Poll::Ready(None) => self.phase = Phase::Over(Ok(())),
+                Poll::Pending => break,
             }
         }
         self.poll_read(cx);

@@ -81,9 +81,9 @@ impl<C: Connection> Io<C> {
         .min()
     }
 
-    /// While the connection goes down, other deadlines bound the writing.
+    /// While the connection goes down, or is about to, other deadlines bound the writing.
     fn stall_matters(&self) -> bool {
-        matches!(self.phase, Phase::Serving)
+        matches!(self.phase, Phase::Serving) && !self.reading.failed()
     }
 
     fn on_time(&mut self, now: Instant) {

@@ -221,23 +221,23 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Action::Warn { callback } => {
                     tracing::warn!(callback = callback.name(), "a callback that must end blocks its thread");
                 }
-                Action::Dispatch { .. } => self.dispatch(),
-                Action::Grant { hold, .. } => self.grant(hold),
+                Action::Dispatch { epoch } => self.dispatch(epoch),
+                Action::Grant { epoch, hold } => self.grant(epoch, hold),
                 Action::Deny { hold, error } => {
                     if let Some(reply) = self.pauses.remove(&hold) {
                         let _ = reply.send(Err(error));
                     }
                 }
-                Action::Revoke { hold, reason, .. } => {
-                    if let Some(link) = &self.link {
+                Action::Revoke { epoch, hold, reason } => {
+                    if let Some(link) = self.link_of(epoch) {
                         link.session.inbox().revoke(hold, reason);
                     }
                 }
-                Action::Drain { rest, .. } => self.command(Command::Drain { rest }),
-                Action::AbortMessages { .. } => self.command(Command::AbortMessages),
+                Action::Drain { epoch, rest } => self.command(epoch, Command::Drain { rest }),
+                Action::AbortMessages { epoch } => self.command(epoch, Command::AbortMessages),
                 Action::Close { epoch } => self.close(epoch),
                 Action::Disconnect { epoch } => self.disconnect(epoch),
-                Action::DropAll { .. } => self.tasks.abort_all(),
+                Action::DropAll => self.tasks.abort_all(),
             }
         }
     }
@@ -295,8 +295,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         Some(Exclusive::new(link.session.clone(), hold, lane))
     }
 
-    fn dispatch(&mut self) {
-        self.command(Command::Dispatch);
+    fn dispatch(&mut self, epoch: Epoch) {
+        self.command(epoch, Command::Dispatch);
         let Some(link) = &self.link else { return };
         if let Some(started) = self.outlets.started.take() {
             let _ = started.send(());
@@ -307,8 +307,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         }
     }
 
-    fn grant(&mut self, hold: HoldId) {
-        if let (Some(reply), Some(link)) = (self.pauses.remove(&hold), &self.link) {
+    fn grant(&mut self, epoch: Epoch, hold: HoldId) {
+        if let (Some(reply), Some(link)) = (self.pauses.remove(&hold), self.link_of(epoch)) {
             let exclusive = Exclusive::new(link.session.clone(), hold, Lane::Session);
             let grant = Some(Grant { exclusive, reply });
             let _ = link.commands.send(Command::Hold { hold, grant });
@@ -316,18 +316,15 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     fn close(&mut self, epoch: Epoch) {
-        let Some(link) = &mut self.link else { return self.say_gone(epoch) };
-        if link.gone {
-            return self.say_gone(epoch);
-        }
+        let Some(link) = self.link.as_mut().filter(|link| !link.gone) else { return self.say_gone(epoch) };
         let frame = link.farewell.take().unwrap_or_else(CloseFrame::going_away);
         self.spans.closing(&link.session, &frame);
-        self.command(Command::Close { frame });
+        self.command(epoch, Command::Close { frame });
     }
 
     fn disconnect(&mut self, epoch: Epoch) {
         match &self.link {
-            Some(link) if !link.gone => self.command(Command::Disconnect),
+            Some(link) if !link.gone => self.command(epoch, Command::Disconnect),
             Some(_) | None => self.say_gone(epoch),
         }
     }
@@ -337,8 +334,12 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let _ = self.report.send((epoch, SessionEvent::Disconnected(Ok(()))));
     }
 
-    fn command(&self, command: Command) {
-        if let Some(link) = &self.link {
+    fn link_of(&self, epoch: Epoch) -> Option<&Link> {
+        self.link.as_ref().filter(|link| link.session.epoch() == epoch)
+    }
+
+    fn command(&self, epoch: Epoch, command: Command) {
+        if let Some(link) = self.link_of(epoch) {
             // A task that has ended needs no telling.
             let _ = link.commands.send(command);
         }

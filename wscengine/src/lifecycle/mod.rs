@@ -208,7 +208,7 @@ impl Lifecycle {
 
     /// The stop has taken all the time it may: whatever still goes on is dropped.
     fn force_stop(&mut self) {
-        self.actions.push_back(Action::DropAll { epoch: self.epoch });
+        self.actions.push_back(Action::DropAll);
         self.stop_with(self.stopped_by_user().forced());
     }
 

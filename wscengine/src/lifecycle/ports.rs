@@ -90,7 +90,7 @@ pub(crate) enum Action {
     /// Drop the connection; answered by `Disconnected`.
     Disconnect { epoch: Epoch },
     /// Drop everything: the stop is over its time.
-    DropAll { epoch: Epoch },
+    DropAll,
 }
 
 /// What becomes of messages that were read and not yet handled when a session ends.
@@ -104,6 +104,7 @@ pub(crate) enum Rest {
 
 /// A callback to run.
 #[derive(Clone, Debug)]
+#[expect(clippy::enum_variant_names, reason = "these are the names of the callbacks")]
 pub(crate) enum Call {
     OnOpen,
     OnReadError(ReadError),

@@ -87,7 +87,7 @@ pub(crate) enum AfterOpening {
     Finish(Then),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DrainingStage {
     /// An `on_read_error` of before still runs.
     Reporting(Report),
