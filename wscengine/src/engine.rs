@@ -16,6 +16,7 @@ use crate::exclusive::Exclusive;
 use crate::handler::Handler;
 use crate::lifecycle::{Epoch, HoldId};
 use crate::message::Message;
+use crate::metrics::Metrics;
 use crate::session::Session;
 use crate::status::{Counters, Outcome, OutcomeKind, Stats, Status};
 use crate::telemetry;
@@ -263,7 +264,7 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
         let Self { transport, handler, config, control, requests, status } = self;
         let span = dispatcher::with_default(&config.subscriber, || telemetry::start(&config));
         let (session, watched) = watch::channel(None);
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new(Metrics::new(config.meter.as_ref())));
         let engine = Engine {
             inner: Arc::new(Inner { control: control.clone(), session: watched, counters: counters.clone() }),
         };

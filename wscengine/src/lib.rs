@@ -12,6 +12,7 @@ mod heartbeat;
 mod inbox;
 mod lifecycle;
 mod message;
+mod metrics;
 mod outbound;
 mod retry;
 mod session;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::error::{AttemptError, StartError};
 use crate::handler::{Callback, CloseCause};
+use crate::metrics::Metrics;
 
 /// What an engine does at the moment. See [`Engine::status`](crate::Engine::status).
 #[derive(Clone, Debug)]
@@ -169,9 +170,10 @@ pub struct Stats {
     pub round_trip: Option<Duration>,
 }
 
-/// The counters while they are counted.
-#[derive(Debug, Default)]
+/// The counters while they are counted, and the metrics that follow them.
+#[derive(Debug)]
 pub(crate) struct Counters {
+    pub(crate) metrics: Metrics,
     pub(crate) attempts: AtomicU64,
     pub(crate) failed_attempts: AtomicU64,
     pub(crate) sessions: AtomicU64,
@@ -186,6 +188,50 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self {
+            metrics,
+            attempts: AtomicU64::default(),
+            failed_attempts: AtomicU64::default(),
+            sessions: AtomicU64::default(),
+            messages_received: AtomicU64::default(),
+            bytes_received: AtomicU64::default(),
+            messages_sent: AtomicU64::default(),
+            bytes_sent: AtomicU64::default(),
+            panics: AtomicU64::default(),
+            overdue_callbacks: AtomicU64::default(),
+            round_trip: AtomicU64::default(),
+        }
+    }
+
+    pub(crate) fn session_opened(&self) {
+        Self::add(&self.sessions, 1);
+        self.metrics.session();
+    }
+
+    pub(crate) fn attempt_failed(&self) {
+        Self::add(&self.failed_attempts, 1);
+        self.metrics.failed_attempt();
+    }
+
+    pub(crate) fn received(&self, messages: u64, bytes: u64) {
+        Self::add(&self.messages_received, messages);
+        Self::add(&self.bytes_received, bytes);
+        self.metrics.received(messages, bytes);
+    }
+
+    pub(crate) fn sent(&self, messages: u64, bytes: u64) {
+        Self::add(&self.messages_sent, messages);
+        Self::add(&self.bytes_sent, bytes);
+        self.metrics.sent(messages, bytes);
+    }
+
+    pub(crate) fn round_trip(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.round_trip.store(nanos, Ordering::Relaxed);
+        self.metrics.round_trip(time);
+    }
+
     pub(crate) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }

@@ -1,7 +1,6 @@
 //! Pings that are on their way, matched with their pongs by payload.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,8 +69,7 @@ impl Pings {
         let Some(at) = self.waiting.iter().take(sent).position(|ping| ping.payload == payload) else { return };
         for ping in self.waiting.drain(..=at) {
             let round_trip = now.saturating_duration_since(ping.since);
-            let nanos = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX).max(1);
-            counters.round_trip.store(nanos, Ordering::Relaxed);
+            counters.round_trip(round_trip);
             if let Some(reply) = ping.reply {
                 let _ = reply.send(Ok(round_trip));
             }

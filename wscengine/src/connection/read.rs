@@ -11,7 +11,6 @@ use crate::error::{CloseErrorKind, ReadError, ReadErrorKind};
 use crate::inbox::{Item, Taker};
 use crate::lifecycle::{Rest, SessionEvent};
 use crate::message::{CloseCode, CloseFrame, Message};
-use crate::status::Counters;
 use crate::telemetry;
 use crate::transport::{Connection, Entry, lend};
 
@@ -112,6 +111,7 @@ impl<C: Connection> Io<C> {
         };
         let level = self.session.inbox().level(cx);
         self.reading.set_queued(level.len);
+        self.counters.metrics.read_ahead(level.len);
         let state = if wanted && level.has_room { State::Reading } else { State::Parked };
         if self.reading.state == State::Parked && state == State::Reading {
             self.timers.resume(Instant::now());
@@ -131,8 +131,7 @@ impl<C: Connection> Io<C> {
     /// Counts what was read.
     fn took_in(&mut self) {
         let messages = self.batch.messages() as u64;
-        Counters::add(&self.counters.messages_received, messages);
-        Counters::add(&self.counters.bytes_received, self.batch.payload_bytes() as u64);
+        self.counters.received(messages, self.batch.payload_bytes() as u64);
         if let (Some(since), true) = (&mut self.reading.since_error, messages > 0) {
             *since += messages;
         }

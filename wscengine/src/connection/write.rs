@@ -12,7 +12,6 @@ use crate::error::{SendError, SendErrorKind, WriteError};
 use crate::lifecycle::{Rest, SessionEvent};
 use crate::message::CloseFrame;
 use crate::outbound::{Queued, Released};
-use crate::status::Counters;
 use crate::telemetry;
 use crate::transport::{Connection, Outgoing};
 
@@ -149,6 +148,7 @@ impl<C: Connection> Io<C> {
             if self.writing.out.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            self.counters.metrics.send_queue(self.writing.out.len());
             ready!(self.poll_out(cx))?;
         }
         cx.waker().wake_by_ref();
@@ -178,8 +178,7 @@ impl<C: Connection> Io<C> {
             }
         };
         self.session.outbound().release(released);
-        Counters::add(&self.counters.messages_sent, messages);
-        Counters::add(&self.counters.bytes_sent, bytes);
+        self.counters.sent(messages, bytes);
         result
     }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::handler::{Callback, Handler};
 use crate::message::Message;
+use crate::metrics::EachMessage;
 use crate::session::Session;
 use crate::status::Counters;
 use crate::telemetry;
@@ -58,6 +60,10 @@ impl<H: Handler> Calls<H> {
     /// Calls `on_message` inside its span; a panic is caught, a call over its time is dropped.
     pub(crate) async fn call(&self, message: Message<'_>, worker: usize) {
         let span = telemetry::on_message(&self.session, worker, &message);
+        let began = match self.counters.metrics.each_message() {
+            EachMessage::Timed => Some(Instant::now()),
+            EachMessage::Untimed => None,
+        };
         let call = async { self.handler.on_message(&self.session, message).await };
         let caught = AssertUnwindSafe(call).catch_unwind();
         let done = match self.timeout {
@@ -67,6 +73,9 @@ impl<H: Handler> Calls<H> {
                 Err(_) => return self.overdue(&span),
             },
         };
+        if let Some(began) = began {
+            self.counters.metrics.callback(Callback::OnMessage, began.elapsed());
+        }
         if done.is_err() {
             Counters::add(&self.counters.panics, 1);
             telemetry::failed(&span, "panic", "on_message panicked");

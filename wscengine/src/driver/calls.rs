@@ -129,8 +129,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         retry: u32,
         until: Option<std::time::Instant>,
     ) {
-        Counters::add(&self.outlets.counters.failed_attempts, 1);
-        self.spans.attempt_failed(&error.to_string());
+        if self.spans.attempt_failed(&error.to_string()) {
+            self.outlets.counters.attempt_failed();
+        }
         let wait = until.map(|until| until.saturating_duration_since(now()));
         tracing::warn!(%error, retry, ?wait, "an attempt to connect failed");
         let (handler, control) = (self.handler.clone(), self.control.clone());
@@ -169,7 +170,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 tracing::error!(callback = callback.name(), "a callback panicked");
                 Returned { result: CallResult::Panicked, farewell: None }
             });
-            tracing::trace!(callback = callback.name(), took = ?began.elapsed(), "a callback returned");
+            counters.metrics.callback(callback, began.elapsed());
             Done::Call { epoch, callback, result: returned.result, farewell: returned.farewell }
         };
         self.tasks.call(epoch, callback, as_callbacks_of(self.control.id(), call.instrument(span)));

@@ -302,7 +302,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             let _ = started.send(());
         }
         if self.spans.opened(&link.session, self.config.data_plane.workers) {
-            Counters::add(&self.outlets.counters.sessions, 1);
+            self.outlets.counters.session_opened();
             self.outlets.session.send_replace(Some(link.session.clone()));
         }
     }
@@ -384,8 +384,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let blocked = self.tasks.finish(by, session).await;
         self.pauses.clear();
         self.spans.ended();
-        if let Some(error) = outcome.error() {
-            self.spans.attempt_failed(&error.to_string());
+        if let Some(error) = outcome.error()
+            && self.spans.attempt_failed(&error.to_string())
+        {
+            self.outlets.counters.attempt_failed();
         }
         let outcome = outcome.blocked_by(blocked);
         tracing::info!(outcome = ?outcome.kind(), "the engine has stopped");

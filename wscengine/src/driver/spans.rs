@@ -54,11 +54,12 @@ impl Spans {
         true
     }
 
-    pub(super) fn attempt_failed(&mut self, error: &str) {
-        if let Some(attempt) = self.attempt.take() {
-            telemetry::failed(&attempt.start, "attempt_failed", error);
-            telemetry::failed(&attempt.restart, "attempt_failed", error);
-        }
+    /// The attempt failed: whether there was one that had not ended.
+    pub(super) fn attempt_failed(&mut self, error: &str) -> bool {
+        let Some(attempt) = self.attempt.take() else { return false };
+        telemetry::failed(&attempt.start, "attempt_failed", error);
+        telemetry::failed(&attempt.restart, "attempt_failed", error);
+        true
     }
 
     pub(super) fn stopping(&mut self, stop: Span) {
