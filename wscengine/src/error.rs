@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handler::Callback;
 use crate::message::Message;
 use crate::transport::HandshakeResponse;
 
@@ -508,9 +507,6 @@ pub enum Revoked {
     /// The time of [`pause_for`](crate::Engine::pause_for) is over.
     #[error("the hold's time is over")]
     Expired,
-    /// The callback that had the hold returned, or its time is over.
-    #[error("the callback is over")]
-    CallbackOver,
 }
 
 /// A holder could not receive.
@@ -546,12 +542,4 @@ impl ConfigError {
     pub fn option(&self) -> &'static str {
         self.option
     }
-}
-
-/// Why a callback was cut short, in logs and in [`Stats`](crate::Stats).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{callback} still blocks its thread")]
-pub struct CallbackBlocked {
-    /// The callback.
-    pub callback: Callback,
 }

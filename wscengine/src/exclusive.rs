@@ -127,7 +127,7 @@ impl Exclusive {
 
 impl Drop for Exclusive {
     fn drop(&mut self) {
-        self.session.inbox().revoke(self.hold, Revoked::CallbackOver);
+        self.session.inbox().release(self.hold);
         self.session.control().request(Request::Release { hold: self.hold });
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Order {
 struct Inner {
     queue: VecDeque<Item>,
     bytes: usize,
+    /// How many errors wait.
+    errors: usize,
     taker: Taker,
     /// The hold that was taken back last, and why.
     revoked: Option<(HoldId, Revoked)>,
@@ -70,10 +72,18 @@ enum Input {
     Ended,
 }
 
+/// What the task that reads waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// Room for more; or that an error is next in turn, and its callbacks at rest.
+    Room,
+    /// That no callback runs.
+    Rest,
+}
+
 /// How things stand, for the task that reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
-    pub(crate) taker: Taker,
     pub(crate) len: usize,
     pub(crate) running: usize,
     pub(crate) has_room: bool,
@@ -84,6 +94,7 @@ impl Inbox {
         let inner = Inner {
             queue: VecDeque::new(),
             bytes: 0,
+            errors: 0,
             taker: Taker::Nobody,
             revoked: None,
             running: Vec::new(),
@@ -100,6 +111,7 @@ impl Inbox {
         let waker = {
             let mut inner = self.lock();
             inner.bytes += item.len();
+            inner.errors += item.is_error();
             inner.queue.push_back(item);
             match inner.taker {
                 Taker::Holder(_) => inner.holder.take(),
@@ -122,17 +134,19 @@ impl Inbox {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Takes a hold back, if it is the one that there is.
+    /// Takes a hold back. One that was granted, and that the connection's task has not heard of yet, too.
     pub(crate) fn revoke(&self, hold: HoldId, reason: Revoked) {
         let holder = {
             let mut inner = self.lock();
-            if inner.taker != Taker::Holder(hold) {
-                return;
-            }
-            inner.taker = Taker::Nobody;
             inner.revoked = Some((hold, reason));
-            inner.holder.take()
+            inner.let_go(hold)
         };
+        wake(holder);
+    }
+
+    /// A holder gives the connection back.
+    pub(crate) fn release(&self, hold: HoldId) {
+        let holder = self.lock().let_go(hold);
         wake(holder);
     }
 
@@ -146,19 +160,20 @@ impl Inbox {
         self.lock().check(hold)
     }
 
-    /// How things stand; the task is woken when they change in a way that matters to it.
-    pub(crate) fn level(&self, cx: &Context<'_>) -> Level {
+    /// How things stand; the task is woken when what it watches for has changed.
+    pub(crate) fn level(&self, watch: Watch, cx: &Context<'_>) -> Level {
         let mut inner = self.lock();
-        match &mut inner.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            reader @ None => *reader = Some(cx.waker().clone()),
+        let has_room = inner.has_room(self.limits);
+        let wanted = match watch {
+            Watch::Room => !has_room || inner.errors > 0,
+            Watch::Rest => true,
+        };
+        match (&mut inner.reader, wanted) {
+            (Some(reader), true) => reader.clone_from(cx.waker()),
+            (reader @ None, true) => *reader = Some(cx.waker().clone()),
+            (reader, false) => *reader = None,
         }
-        Level {
-            taker: inner.taker,
-            len: inner.queue.len(),
-            running: inner.running.len(),
-            has_room: inner.has_room(self.limits),
-        }
+        Level { len: inner.queue.len(), running: inner.running.len(), has_room }
     }
 
     /// Takes the first message for the one worker that runs on the reading task itself; [`rest`](Self::rest) follows.
@@ -228,6 +243,7 @@ impl Inbox {
         let messages = inner.queue.iter().filter(|item| matches!(item, Item::Message(..))).count();
         inner.queue.clear();
         inner.bytes = 0;
+        inner.errors = 0;
         messages
     }
 
@@ -320,9 +336,23 @@ impl Input {
 
 impl Inner {
     fn pop(&mut self) -> Option<Item> {
-        let item = self.queue.pop_front()?;
+        self.remove(0)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Item> {
+        let item = self.queue.remove(at)?;
         self.bytes -= item.len();
+        self.errors -= item.is_error();
         Some(item)
+    }
+
+    /// Ends a hold, if it is the one that there is; gives who is to be woken.
+    fn let_go(&mut self, hold: HoldId) -> Option<Waker> {
+        if self.taker != Taker::Holder(hold) {
+            return None;
+        }
+        self.taker = Taker::Nobody;
+        self.holder.take()
     }
 
     fn check(&self, hold: HoldId) -> Result<(), Revoked> {
@@ -354,9 +384,8 @@ impl Inner {
         if !matches!(self.queue.get(at), Some(Item::Message(..))) {
             return None;
         }
-        match self.queue.remove(at) {
+        match self.remove(at) {
             Some(Item::Message(message, key)) => {
-                self.bytes -= message.len();
                 self.running.push(key);
                 Some((message, key))
             }
@@ -385,9 +414,7 @@ impl Inner {
                 Item::Error(..) => true,
             };
             if wanted {
-                let item = self.queue.remove(*seen)?;
-                self.bytes -= item.len();
-                return Some(match item {
+                return Some(match self.remove(*seen)? {
                     Item::Message(message, _) => Ok(message),
                     Item::Error(error, _) => Err(error.into()),
                 });
@@ -404,6 +431,10 @@ impl Item {
             Self::Message(message, _) => message.len(),
             Self::Error(..) => 0,
         }
+    }
+
+    fn is_error(&self) -> usize {
+        usize::from(matches!(self, Self::Error(..)))
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Command, Grant, Inline, Io, Turn};
 use crate::error::{CloseError, CloseErrorKind, SendErrorKind};
-use crate::inbox::Taker;
+use crate::inbox::{Taker, Watch};
 use crate::lifecycle::{HoldId, Rest, SessionEvent};
 use crate::message::CloseFrame;
 use crate::transport::Connection;
@@ -84,6 +84,8 @@ impl<C: Connection> Io<C> {
     fn on_drain(&mut self, rest: Rest) {
         self.session.outbound().close(SendErrorKind::SessionEnded);
         self.phase = Phase::Draining(rest);
+        // Nothing is read any more, so no pong can come.
+        self.pings.fail();
         match rest {
             Rest::Handle => self.set_taker(Taker::OnMessage),
             Rest::Keep => {
@@ -150,13 +152,17 @@ impl<C: Connection> Io<C> {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>, rest: Rest) -> Poll<Turn> {
+        if rest == Rest::Handle || self.writing.is_over() {
+            // Nothing can be written any more; a callback may be waiting to hear of it.
+            self.give_up_writing(cx);
+        }
         if rest == Rest::Handle {
             self.poll_error();
             if self.may_call() && (!self.batch.is_empty() || self.may_take_queued()) {
                 return Poll::Ready(Turn::Dispatch);
             }
         }
-        let level = self.session.inbox().level(cx);
+        let level = self.session.inbox().level(Watch::Rest, cx);
         let messages_done = match rest {
             Rest::Handle => level.len == 0,
             Rest::Keep => true,

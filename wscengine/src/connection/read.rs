@@ -8,7 +8,7 @@ use super::{Inline, Io, Phase};
 use crate::config::DataPlane;
 use crate::dispatch::KeyFn;
 use crate::error::{CloseErrorKind, ReadError, ReadErrorKind};
-use crate::inbox::{Item, Taker};
+use crate::inbox::{Item, Taker, Watch};
 use crate::lifecycle::{Rest, SessionEvent};
 use crate::message::{CloseCode, CloseFrame, Message};
 use crate::telemetry;
@@ -109,7 +109,7 @@ impl<C: Connection> Io<C> {
             Phase::Closing(_) => return true,
             Phase::Draining(_) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => return false,
         };
-        let level = self.session.inbox().level(cx);
+        let level = self.session.inbox().level(Watch::Room, cx);
         self.reading.set_queued(level.len);
         self.counters.metrics.read_ahead(level.len);
         let state = if wanted && level.has_room { State::Reading } else { State::Parked };

@@ -25,6 +25,8 @@ pub(super) struct Writing {
     /// Messages the transport was given since its last complete flush.
     unflushed_messages: usize,
     flush_wanted: bool,
+    /// Messages given up so far.
+    unsent: usize,
     /// Since when the socket has taken nothing, and how many bytes it had taken by then.
     stalled: Option<(Instant, u64)>,
 }
@@ -46,6 +48,7 @@ impl Writing {
             unflushed: Vec::new(),
             unflushed_messages: 0,
             flush_wanted: false,
+            unsent: 0,
             stalled: None,
         }
     }
@@ -222,14 +225,15 @@ impl<C: Connection> Io<C> {
         }
     }
 
-    /// Gives up all that waits to be written, tells those who want to know, and says how many messages it were.
+    /// Gives up all that waits to be written, tells those who want to know, and says how many messages were given up
+    /// in all.
     pub(super) fn give_up_writing(&mut self, cx: &Context<'_>) -> usize {
-        let mut unsent = std::mem::take(&mut self.writing.unflushed_messages);
+        self.writing.unsent += std::mem::take(&mut self.writing.unflushed_messages);
         let mut released = Released::default();
         let mut late = VecDeque::new();
         self.session.outbound().take(&mut late, cx);
         for queued in self.writing.out.drain(..).chain(late) {
-            unsent += 1;
+            self.writing.unsent += 1;
             released.add(&queued);
             self.writing.unflushed.extend(queued.flushed);
         }
@@ -237,6 +241,6 @@ impl<C: Connection> Io<C> {
         for flushed in self.writing.unflushed.drain(..) {
             let _ = flushed.send(Err(SendError::new(SendErrorKind::Lost)));
         }
-        unsent
+        self.writing.unsent
     }
 }

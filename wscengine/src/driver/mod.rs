@@ -298,9 +298,6 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     fn dispatch(&mut self, epoch: Epoch) {
         self.command(epoch, Command::Dispatch);
         let Some(link) = &self.link else { return };
-        if let Some(started) = self.outlets.started.take() {
-            let _ = started.send(());
-        }
         if self.spans.opened(&link.session, self.config.data_plane.workers) {
             self.outlets.counters.session_opened();
             self.outlets.session.send_replace(Some(link.session.clone()));
@@ -371,6 +368,12 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 *shown = status;
                 changed
             });
+        }
+        // Last, so that whoever waits for the start finds session and status in place.
+        if matches!(self.lifecycle.state(), State::Open(_))
+            && let Some(started) = self.outlets.started.take()
+        {
+            let _ = started.send(());
         }
     }
 

@@ -13,6 +13,7 @@ use tracing::{Instrument, Span};
 
 use crate::error::{CloseError, CloseErrorKind, ConnectError, ConnectErrorKind};
 use crate::handler::Callback;
+use crate::inbox::Watch;
 use crate::lifecycle::{CallResult, Epoch};
 use crate::message::CloseFrame;
 use crate::session::Session;
@@ -114,7 +115,7 @@ impl<C: Send + 'static> Tasks<C> {
             while self.next().await.is_some() {}
             if let Some(session) = &session {
                 // Workers go with the connection's task, but after it.
-                poll_fn(|cx| match session.inbox().level(cx).running {
+                poll_fn(|cx| match session.inbox().level(Watch::Rest, cx).running {
                     0 => Poll::Ready(()),
                     _ => Poll::Pending,
                 })
