@@ -1,1 +1,8 @@
-//! To be written.
+//! What the examples share, as a library, so that tests run the very code that the examples run.
+//!
+//! - [`echo`]: the engine of `cargo run --example echo`, and the server that it talks to;
+//! - [`telemetry`]: traces to an OpenTelemetry collector.
+
+pub mod echo;
+pub mod narration;
+pub mod telemetry;
