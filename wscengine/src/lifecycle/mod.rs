@@ -12,6 +12,8 @@ mod ending;
 mod open;
 mod ports;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -105,7 +107,9 @@ impl Lifecycle {
         match event {
             Event::Stop => self.on_stop(now),
             Event::Restart { epoch } => {
-                if epoch.is_none_or(|epoch| epoch == self.epoch) {
+                // Of a session that has ended it changes nothing: it does not cut the backoff short.
+                let ended = matches!(self.state, State::Waiting { .. });
+                if epoch.is_none_or(|epoch| epoch == self.epoch && !ended) {
                     self.on_restart(now);
                 }
             }
@@ -121,7 +125,8 @@ impl Lifecycle {
 
     /// Takes in that time has passed. Called early, or for nothing, it does no harm.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.stop_by.is_some_and(|by| by <= now) {
+        let has_stopped = matches!(self.state, State::Stopped(_));
+        if !has_stopped && self.stop_by.is_some_and(|by| by <= now) {
             return self.force_stop();
         }
         if self.state.deadline().is_some_and(|deadline| deadline <= now) {

@@ -115,7 +115,7 @@ impl Lifecycle {
         }
         let epoch = self.epoch;
         if let Some((id, limit)) = open.waiting.pop_front() {
-            open.hold = Some(Hold { id, until: limit.map(|limit| now + limit) });
+            open.hold = Some(Hold { id, until: limit.map(|limit| now + limit.min(LONGEST_HOLD)) });
             self.act(Action::Grant { epoch, hold: id });
         } else if open.report.is_none() {
             self.act(Action::Dispatch { epoch });
@@ -171,6 +171,9 @@ impl Lifecycle {
         }
     }
 }
+
+/// Keeps `now + limit` inside what an `Instant` can hold.
+const LONGEST_HOLD: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// When we end the session, what was read ahead is for `on_close`; otherwise for `on_message`.
 pub(super) fn rest_for(cause: &CloseCause) -> Rest {

@@ -1,0 +1,117 @@
+//! States and actions in a few words, so that a table of them can be read.
+
+use super::super::state::{
+    AfterOpening, AfterWait, ClosingStage, DialingStage, DrainingStage, Notice, OpeningStage, Stage, Then,
+};
+use super::super::{Action, Call, State};
+use crate::status::Outcome;
+
+pub(super) fn state_name(state: &State) -> String {
+    match state {
+        State::Dialing { stage: DialingStage::Running, .. } => "Dialing".into(),
+        State::Dialing { stage: DialingStage::Abandoning, .. } => "Dialing, abandoned".into(),
+        State::Opening { stage: OpeningStage::Running, .. } => "Opening".into(),
+        State::Opening { stage: OpeningStage::Aborting(AfterOpening::Close(then)), .. } => {
+            format!("Opening, to close then {}", then_name(then))
+        }
+        State::Opening { stage: OpeningStage::Aborting(AfterOpening::Finish(then, ..)), .. } => {
+            format!("Opening, lost then {}", then_name(then))
+        }
+        State::Open(open) => {
+            let hold = open.hold.map(|hold| format!(", held by {}", hold.id)).unwrap_or_default();
+            let report = match open.report.map(|report| report.stage) {
+                Some(Stage::Running) => ", reporting",
+                Some(Stage::Aborting) => ", reporting too long",
+                None => "",
+            };
+            format!("Open{hold}{report}")
+        }
+        State::Draining { ending, stage, .. } => {
+            let stage = match stage {
+                DrainingStage::Reporting(_) => ", reporting",
+                DrainingStage::Finishing => "",
+                DrainingStage::Aborting => ", giving up",
+            };
+            format!("Draining{stage} then {}", then_name(&ending.then))
+        }
+        State::Notifying { ending, notice, stage, .. } => {
+            let notice = match notice {
+                Notice::ReadError => "Notifying of the error",
+                Notice::Close => "Notifying",
+            };
+            format!("{notice}{} then {}", late(*stage), then_name(&ending.then))
+        }
+        State::Closing { then, stage, .. } => {
+            let stage = match stage {
+                ClosingStage::Handshake => "Closing".into(),
+                ClosingStage::Dropping(_) => "Dropping".into(),
+                ClosingStage::Report(stage) => format!("Reporting the close{}", late(*stage)),
+            };
+            format!("{stage} then {}", then_name(then))
+        }
+        State::Waiting { report, then, .. } => {
+            let report = report.map(|report| format!(", reporting{}", late(report.stage))).unwrap_or_default();
+            match then {
+                AfterWait::Dial => format!("Waiting{report}"),
+                AfterWait::Stop(outcome) => format!("Waiting{report} then {}", outcome_name(outcome)),
+            }
+        }
+        State::Stopped(outcome) => outcome_name(outcome),
+    }
+}
+
+fn late(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Running => "",
+        Stage::Aborting => " too long",
+    }
+}
+
+fn then_name(then: &Then) -> String {
+    match then {
+        Then::Reconnect => "reconnect".into(),
+        Then::AttemptFailed(_) => "retry".into(),
+        Then::Stop(outcome) => outcome_name(outcome),
+    }
+}
+
+pub(super) fn outcome_name(outcome: &Outcome) -> String {
+    let forced = if outcome.is_forced() { " by force" } else { "" };
+    format!("{:?}{forced}", outcome.kind())
+}
+
+pub(super) fn action_name(action: &Action) -> String {
+    match action {
+        Action::Dial { epoch, attempt } => format!("dial {epoch} attempt {attempt}"),
+        Action::AbandonDial { .. } => "abandon dial".into(),
+        Action::Run { call, .. } => call_name(call),
+        Action::Abort { callback, .. } => format!("abort {callback}"),
+        Action::Warn { callback } => format!("warn {callback}"),
+        Action::Dispatch { .. } => "dispatch".into(),
+        Action::Grant { hold, .. } => format!("grant {hold}"),
+        Action::Deny { hold, error } => format!("deny {hold} {error:?}"),
+        Action::Revoke { hold, reason, .. } => format!("revoke {hold} {reason:?}"),
+        Action::Drain { rest, .. } => format!("drain {rest:?}"),
+        Action::AbortMessages { .. } => "abort messages".into(),
+        Action::Close { .. } => "close".into(),
+        Action::Disconnect { .. } => "disconnect".into(),
+        Action::DropAll => "drop all".into(),
+    }
+}
+
+fn call_name(call: &Call) -> String {
+    match call {
+        Call::OnOpen => "on_open".into(),
+        Call::OnReadError(error) if error.is_fatal() => "on_read_error fatal".into(),
+        Call::OnReadError(_) => "on_read_error".into(),
+        Call::OnClose { cause, restarting, unhandled, unsent } => {
+            let restarting = if *restarting { ", restarting" } else { "" };
+            format!("on_close ({cause}{restarting}) {unhandled} {unsent}")
+        }
+        Call::OnCloseError(error) => format!("on_close_error {:?}", error.kind()),
+        Call::OnRestartError { retry, until, .. } => {
+            let last = if until.is_some() { "" } else { " last" };
+            format!("on_restart_error {retry}{last}")
+        }
+    }
+}
