@@ -76,7 +76,7 @@ impl Lifecycle {
             State::Opening { deadline, stage: OpeningStage::Aborting(after) } => {
                 let after = match after {
                     AfterOpening::Close(_) => AfterOpening::Close(Then::Stop(outcome)),
-                    AfterOpening::Finish(_) => AfterOpening::Finish(Then::Stop(outcome)),
+                    AfterOpening::Finish(_, loss) => AfterOpening::Finish(Then::Stop(outcome), loss),
                 };
                 self.state = State::Opening { deadline, stage: OpeningStage::Aborting(after) };
             }
@@ -208,19 +208,24 @@ impl Lifecycle {
             (OpeningStage::Running, SessionEvent::CallEnded { callback: Callback::OnOpen, result }) => {
                 self.on_open_returned(now, result);
             }
+            (
+                OpeningStage::Aborting(after),
+                SessionEvent::CallEnded { callback: Callback::OnOpen, result: CallResult::Returned },
+            ) => self.open_after_all(now, after),
             (OpeningStage::Aborting(after), SessionEvent::CallEnded { callback: Callback::OnOpen, .. }) => {
                 match after {
                     AfterOpening::Close(then) => self.close(now, Origin::Attempt, then),
-                    AfterOpening::Finish(then) => self.drop_connection(now, Origin::Attempt, then),
+                    AfterOpening::Finish(then, _) => self.drop_connection(now, Origin::Attempt, then),
                 }
             }
             (OpeningStage::Running, event) if is_loss(&event) => {
-                self.abort_on_open(now, AfterOpening::Finish(Then::AttemptFailed(AttemptError::ConnectionLost)));
+                let then = Then::AttemptFailed(AttemptError::ConnectionLost);
+                self.abort_on_open(now, AfterOpening::Finish(then, event));
             }
             (OpeningStage::Aborting(AfterOpening::Close(then)), event) if is_loss(&event) => {
                 let State::Opening { deadline, .. } = self.state else { return };
-                self.state =
-                    State::Opening { deadline, stage: OpeningStage::Aborting(AfterOpening::Finish(then)) };
+                let stage = OpeningStage::Aborting(AfterOpening::Finish(then, event));
+                self.state = State::Opening { deadline, stage };
             }
             (OpeningStage::Running | OpeningStage::Aborting(_), _) => {}
         }
@@ -233,6 +238,23 @@ impl Lifecycle {
             // Nobody aborts an `on_open` that is not told so: the runtime is going down.
             CallResult::Panicked | CallResult::Aborted => {
                 self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpenPanicked));
+            }
+        }
+    }
+
+    /// `on_open` had returned well before it could be told to go: there is a session, and it ends as sessions do.
+    fn open_after_all(&mut self, now: Instant, after: AfterOpening) {
+        self.open(now);
+        match after {
+            AfterOpening::Close(Then::Stop(_)) => self.stop_open(now),
+            AfterOpening::Close(Then::AttemptFailed(AttemptError::Restarted)) => self.restart_open(now),
+            // It took a little too long.
+            AfterOpening::Close(Then::AttemptFailed(_) | Then::Reconnect) => {}
+            AfterOpening::Finish(then, loss) => {
+                self.on_open_event(now, loss);
+                if let Then::Stop(_) = then {
+                    self.stop_after_ending();
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::ports::HoldId;
+use super::ports::{HoldId, SessionEvent};
 use crate::error::{AttemptError, CloseError};
 use crate::handler::CloseCause;
 use crate::status::{Outcome, Status};
@@ -83,8 +83,8 @@ pub(crate) enum OpeningStage {
 pub(crate) enum AfterOpening {
     /// The connection is there: close it.
     Close(Then),
-    /// The connection is gone.
-    Finish(Then),
+    /// The connection is gone, in this way.
+    Finish(Then, SessionEvent),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
