@@ -6,7 +6,7 @@ mod rig;
 
 pub(crate) use journal::Journal;
 pub(crate) use probe::Probe;
-pub(crate) use rig::{Builder, Rig, builder, farewell_of, rest_of, start, start_with};
+pub(crate) use rig::{Rig, builder, farewell_of, rest_of, start, start_loose, start_with};
 
 use std::future::Future;
 use std::time::Duration;

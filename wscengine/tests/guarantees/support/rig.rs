@@ -60,10 +60,19 @@ pub(crate) async fn start(probe: Probe) -> Rig {
 
 pub(crate) async fn start_with(probe: Probe, configure: impl FnOnce(Builder) -> Builder) -> Rig {
     let journal = probe.journal.clone();
+    let (engine, server, peer) = start_loose(probe, configure).await;
+    Rig { engine, server, peer, journal }
+}
+
+/// The same in parts, for tests that drop one of them.
+pub(crate) async fn start_loose(
+    probe: Probe,
+    configure: impl FnOnce(Builder) -> Builder,
+) -> (Engine, MemoryServer, MemoryPeer) {
     let (builder, mut server) = builder(probe);
     let prepared = configure(builder).build().unwrap();
     let (engine, peer) = within(async { tokio::join!(prepared.start(), server.accept()) }).await;
-    Rig { engine: engine.unwrap(), server, peer, journal }
+    (engine.unwrap(), server, peer)
 }
 
 /// All that the client still writes until its connection is gone.
