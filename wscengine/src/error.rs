@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::handler::CloseCause;
 use crate::message::Message;
 use crate::transport::HandshakeResponse;
 
@@ -366,11 +367,8 @@ pub enum AttemptError {
     #[error("on_open panicked")]
     OnOpenPanicked,
     /// The connection was lost, or closed by the peer, while `on_open` ran.
-    #[error("the connection was lost while on_open ran")]
-    ConnectionLost,
-    /// `restart()` was called while `on_open` ran.
-    #[error("a restart was asked for while on_open ran")]
-    Restarted,
+    #[error("the connection ended while on_open ran: {0}")]
+    ConnectionLost(CloseCause),
 }
 
 /// `start()` failed: no session was opened.

@@ -177,9 +177,8 @@ impl Inbox {
     }
 
     /// Takes the first message for the one worker that runs on the reading task itself; [`rest`](Self::rest) follows.
-    pub(crate) fn pop_inline(&self) -> Option<Message<'static>> {
-        let mut inner = self.lock();
-        inner.take_work(Order::Free).map(|(message, _)| message)
+    pub(crate) fn pop_inline(&self) -> Option<(Message<'static>, u64)> {
+        self.lock().take_work(Order::Free)
     }
 
     /// Takes the first message that a worker may handle: with keys, the first whose key nobody works on.
@@ -313,6 +312,10 @@ impl Inbox {
                 None if inner.input != Input::More => return Poll::Ready(Err(Revoked::ConnectionEnded.into())),
                 None if inner.has_room(self.limits) => {
                     inner.holder = Some(cx.waker().clone());
+                    let reader = inner.reader.take();
+                    drop(inner);
+                    // It may be waiting for more room than passing over ever makes.
+                    wake(reader);
                     return Poll::Pending;
                 }
                 None => return Poll::Ready(Err(RecvError::ReadAheadFull)),

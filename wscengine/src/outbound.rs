@@ -119,6 +119,11 @@ impl SendQueue {
         }
     }
 
+    /// Gives up all that is queued, and says how many messages that was.
+    pub(crate) fn clear(&self) -> usize {
+        std::mem::take(&mut self.lock().queue).len()
+    }
+
     /// Whether something is queued.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().queue.is_empty()

@@ -1,6 +1,7 @@
 //! How long to wait before the next attempt.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use backoff::backoff::Backoff as _;
@@ -111,7 +112,8 @@ impl Default for ExponentialBackoff {
 
 impl Backoff for ExponentialBackoff {
     fn delay(&self, retry: u32, random: f64) -> Duration {
-        self.ceiling(retry.max(1)).mul_f64(random.clamp(0.0, 1.0))
+        let (ceiling, random) = (self.ceiling(retry.max(1)), if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) });
+        Duration::try_from_secs_f64(ceiling.as_secs_f64() * random).unwrap_or(ceiling).min(ceiling)
     }
 }
 
@@ -134,23 +136,38 @@ impl dyn Backoff {
 
 /// Failures since the last stable session, and the dice.
 pub(crate) struct Retry {
+    /// What the backoff grows with: attempts that failed, and sessions that did not live long.
     failures: u32,
+    /// The number of the last attempt.
+    attempt: u32,
     since: Option<Instant>,
     random: fastrand::Rng,
 }
 
 impl Retry {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { failures: 0, since: None, random: fastrand::Rng::with_seed(seed) }
+        Self { failures: 0, attempt: 0, since: None, random: fastrand::Rng::with_seed(seed) }
     }
 
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
+    /// The number of the last attempt since the last stable session, from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Another attempt begins: its number.
+    pub(crate) fn next_attempt(&mut self) -> u32 {
+        self.attempt = self.attempt.saturating_add(1);
+        self.attempt
+    }
+
     /// A session was stable: the next failure is a first one.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
+        self.attempt = 0;
         self.since = None;
     }
 
@@ -158,7 +175,10 @@ impl Retry {
     pub(crate) fn next_delay(&mut self, now: Instant, backoff: &dyn Backoff) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.since.get_or_insert(now);
-        backoff.delay(self.failures, self.random.f64()).min(LONGEST_DELAY)
+        let random = self.random.f64();
+        // A policy of the user's that panics must not end the engine; the panic hook has said what happened.
+        let delay = catch_unwind(AssertUnwindSafe(|| backoff.delay(self.failures, random)));
+        delay.unwrap_or_else(|_| ExponentialBackoff::new().delay(self.failures, random)).min(LONGEST_DELAY)
     }
 
     /// How long it has gone badly.

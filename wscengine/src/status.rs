@@ -164,8 +164,8 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// Callbacks that panicked.
     pub panics: u64,
-    /// Callbacks dropped because they took longer than they may.
-    pub overdue_callbacks: u64,
+    /// Callbacks that were dropped before they returned: over their time, or because of a stop or a loss.
+    pub dropped_callbacks: u64,
     /// The last round trip of a ping, if there was one.
     pub round_trip: Option<Duration>,
 }
@@ -182,7 +182,7 @@ pub(crate) struct Counters {
     pub(crate) messages_sent: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) panics: AtomicU64,
-    pub(crate) overdue_callbacks: AtomicU64,
+    pub(crate) dropped_callbacks: AtomicU64,
     /// In nanoseconds; 0 stands for none.
     pub(crate) round_trip: AtomicU64,
 }
@@ -199,7 +199,7 @@ impl Counters {
             messages_sent: AtomicU64::default(),
             bytes_sent: AtomicU64::default(),
             panics: AtomicU64::default(),
-            overdue_callbacks: AtomicU64::default(),
+            dropped_callbacks: AtomicU64::default(),
             round_trip: AtomicU64::default(),
         }
     }
@@ -248,7 +248,7 @@ impl Counters {
             messages_sent: get(&self.messages_sent),
             bytes_sent: get(&self.bytes_sent),
             panics: get(&self.panics),
-            overdue_callbacks: get(&self.overdue_callbacks),
+            dropped_callbacks: get(&self.dropped_callbacks),
             round_trip: (round_trip > 0).then(|| Duration::from_nanos(round_trip)),
         }
     }

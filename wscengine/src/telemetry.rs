@@ -214,25 +214,20 @@ pub(crate) fn ping() -> Span {
 }
 
 /// `websocket.read`: one batch, from the first byte available to the hand-over.
-pub(crate) fn read(session: &Session) -> Span {
-    trace_span!(
+pub(crate) fn read(session: &Session, entries: usize, error: Option<&ReadError>) -> Span {
+    let span = trace_span!(
         parent: None,
         "websocket.read",
         wscengine.session_id = %session.id(),
-        wscengine.batch.entries = Empty,
+        wscengine.batch.entries = entries,
         otel.status_code = Empty,
         otel.status_description = Empty,
         error.r#type = Empty,
-    )
-}
-
-pub(crate) fn read_done(span: &Span, entries: usize, error: Option<&ReadError>) {
-    if !span.is_disabled() {
-        span.record("wscengine.batch.entries", entries);
-        if let Some(error) = error {
-            failed(span, "read_error", &error.to_string());
-        }
+    );
+    if let (Some(error), false) = (error, span.is_disabled()) {
+        failed(&span, "read_error", &error.to_string());
     }
+    span
 }
 
 /// `websocket.write`: one flush.

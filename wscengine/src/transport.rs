@@ -51,12 +51,12 @@ pub trait Connection: Send + 'static {
     /// A transport that holds one chunk of received bytes starts the batch with it ([`Batch::set_chunk`])
     /// and appends ranges; one whose library gives owned messages pushes those. After an entry that is a
     /// close frame nothing more is appended; polled again, the call gives an error of kind
-    /// [`ReadErrorKind::Closed`](crate::ReadErrorKind::Closed).
+    /// [`ReadErrorKind::Closed`].
     ///
     /// # Errors
     /// [`ReadError`]. What was appended before stays valid and is handled first. After a fatal error the
     /// call is not made again. An end of stream without a close frame is
-    /// [`ReadErrorKind::UnexpectedEof`](crate::ReadErrorKind::UnexpectedEof).
+    /// [`ReadErrorKind::UnexpectedEof`].
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<Result<(), ReadError>>;
 
     /// Waits until a message can be taken by [`start_send`](Self::start_send), flushing if need be.
@@ -363,6 +363,11 @@ impl Batch {
     /// The number of entries that are messages.
     pub(crate) fn messages(&self) -> usize {
         self.entries.len() - self.controls
+    }
+
+    /// Whether its last entry is a close frame.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(self.entries.back(), Some(Entry::Close(_)))
     }
 
     /// The payload bytes of all messages in it.

@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tracing::instrument::WithSubscriber;
 
 use crate::config::DataPlane;
-use crate::dispatch::{Calls, worker};
-use crate::error::{CloseError, PauseError, PingError};
+use crate::dispatch::{Busy, Calls, worker};
+use crate::engine::as_callbacks_of;
+use crate::error::{CloseError, PauseError, PingError, SendErrorKind};
 use crate::exclusive::Exclusive;
 use crate::handler::Handler;
 use crate::inbox::Taker;
@@ -41,8 +43,8 @@ use write::Writing;
 
 /// What the connection task is told.
 pub(crate) enum Command {
-    /// Let `on_message` take messages.
-    Dispatch,
+    /// Let `on_message` take messages, if no more than `errors` survivable read errors were reported.
+    Dispatch { errors: u64 },
     /// Let a holder take them, and hand it the connection.
     Hold { hold: HoldId, grant: Option<Grant> },
     Drain { rest: Rest },
@@ -138,9 +140,12 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
     /// Serves the connection until it is gone.
     pub(crate) async fn run(mut self) -> Result<(), CloseError> {
         let mut workers = JoinSet::new();
+        let engine = self.io.session.control().id();
         if self.workers > 1 {
             for number in 0..self.workers {
-                workers.spawn(worker(self.calls.clone(), number));
+                // Neither the mark nor the subscriber goes over to a new task by itself.
+                let worker = as_callbacks_of(engine, worker(self.calls.clone(), number));
+                workers.spawn(worker.with_current_subscriber());
             }
         }
         loop {
@@ -163,10 +168,12 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
     /// Calls `on_message` with what was read ahead, then with what lies in the batch, lent from it.
     async fn dispatch(&mut self) {
         while self.io.may_call() && self.io.reading.has_queued() {
-            let Some(message) = self.io.session.inbox().pop_inline() else { break };
+            let session = self.io.session.clone();
+            let Some((message, key)) = session.inbox().pop_inline() else { break };
+            let busy = Busy::new(session.inbox(), key);
             self.call(message).await;
-            self.io.session.inbox().rest(0);
-            self.io.reading.set_queued(self.io.session.inbox().waiting());
+            drop(busy);
+            self.io.reading.set_queued(session.inbox().waiting());
         }
         let chunk = self.io.batch.chunk().clone();
         while self.io.may_lend() {
@@ -254,5 +261,14 @@ impl<C: Connection> Io<C> {
     /// The callbacks that were told to go are gone.
     fn callback_gone(&mut self) {
         self.callback = if self.config.workers == 1 { Inline::Idle } else { Inline::Never };
+    }
+}
+
+/// However the task ends, nobody waits for it in vain: not a sender, not a holder, not one who pinged.
+impl<C> Drop for Io<C> {
+    fn drop(&mut self) {
+        self.session.outbound().close_all(SendErrorKind::SessionEnded);
+        self.session.inbox().end();
+        self.pings.fail();
     }
 }

@@ -49,7 +49,9 @@ impl Step {
 impl<C: Connection> Io<C> {
     pub(super) fn on_command(&mut self, command: Command) {
         match command {
-            Command::Dispatch => self.set_taker(Taker::OnMessage),
+            // A read error that was reported meanwhile is answered by a dispatch that knows of it.
+            Command::Dispatch { errors } if errors < self.reading.errors() => {}
+            Command::Dispatch { .. } => self.set_taker(Taker::OnMessage),
             Command::Hold { hold, grant } => self.on_hold(hold, grant),
             Command::Drain { rest } => self.on_drain(rest),
             Command::AbortMessages => self.on_abort(),

@@ -21,6 +21,8 @@ pub(super) struct Reading {
     queued: bool,
     /// Good messages since the last read error, if there was one.
     since_error: Option<u64>,
+    /// Survivable read errors reported so far.
+    errors: u64,
     key: Option<KeyFn>,
 }
 
@@ -36,7 +38,7 @@ enum State {
 
 impl Reading {
     pub(super) fn new(config: &DataPlane) -> Self {
-        Self { state: State::Reading, queued: false, since_error: None, key: config.key.clone() }
+        Self { state: State::Reading, queued: false, since_error: None, errors: 0, key: config.key.clone() }
     }
 
     pub(super) fn has_queued(&self) -> bool {
@@ -45,6 +47,10 @@ impl Reading {
 
     pub(super) fn set_queued(&mut self, waiting: usize) {
         self.queued = waiting > 0;
+    }
+
+    pub(super) fn errors(&self) -> u64 {
+        self.errors
     }
 
     pub(super) fn peer_closed(&self) -> bool {
@@ -78,16 +84,16 @@ impl<C: Connection> Io<C> {
             if !self.may_read(cx) {
                 return;
             }
-            let span = telemetry::read(&self.session);
             let result = self.connection.poll_recv(cx, &mut self.batch);
             let failed = match result {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => None,
                 Poll::Ready(Err(error)) => Some(error),
             };
-            telemetry::read_done(&span, self.batch.len(), failed.as_ref());
+            let _span = telemetry::read(&self.session, self.batch.len(), failed.as_ref()).entered();
             self.took_in();
-            if failed.is_none() && self.lends_batch() {
+            // A close frame is heeded before anything more is written.
+            if failed.is_none() && self.lends_batch() && !self.batch.ends() {
                 return;
             }
             self.queue_batch();
@@ -234,6 +240,7 @@ impl<C: Connection> Io<C> {
             return;
         }
         self.set_taker(Taker::Nobody);
+        self.reading.errors += 1;
         self.report(SessionEvent::ReadFailed { error, messages_since });
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Io, Phase};
 use crate::config::DataPlane;
-use crate::error::CloseErrorKind;
+use crate::error::{CloseErrorKind, WriteError};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::lifecycle::SessionEvent;
 use crate::transport::Connection;
@@ -21,7 +21,12 @@ pub(super) struct Timers {
     last_message: Instant,
     /// When a shutdown of the stream is given up.
     shutdown: Option<Instant>,
+    /// A write that failed, and until when the peer's last words are read.
+    write_failure: Option<(Instant, WriteError)>,
 }
+
+/// How long after a failed write what lies in the socket may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long the orderly end of a stream may take, once both close frames have passed.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
@@ -30,7 +35,7 @@ impl Timers {
     pub(super) fn new(config: &DataPlane) -> Self {
         let now = Instant::now();
         let heartbeat = config.ping_interval.map(|every| Heartbeat::new(now.into_std(), every, config.ping_timeout));
-        Self { sleep: None, heartbeat, last_message: now, shutdown: None }
+        Self { sleep: None, heartbeat, last_message: now, shutdown: None, write_failure: None }
     }
 
     /// Reading goes on after it stood still.
@@ -43,6 +48,10 @@ impl Timers {
 
     pub(super) fn heard_message(&mut self, now: Instant) {
         self.last_message = now;
+    }
+
+    pub(super) fn write_failed(&mut self, error: WriteError) {
+        self.write_failure.get_or_insert_with(|| (Instant::now() + LAST_WORDS, error));
     }
 
     pub(super) fn start_shutdown(&mut self) {
@@ -68,22 +77,18 @@ impl<C: Connection> Io<C> {
         let listening = matches!(self.phase, Phase::Serving) && self.reading.is_listening();
         let heartbeat = self.timers.heartbeat.as_ref().filter(|_| listening);
         let idle = self.config.idle_timeout.filter(|_| listening).map(|limit| self.timers.last_message + limit);
-        let stall = self.writing.stalled_at(self.config.write_timeout).filter(|_| self.stall_matters());
+        let stall = self.writing.stalled_at(self.config.write_timeout).filter(|_| self.may_lose());
         [
             heartbeat.map(|heartbeat| Instant::from_std(heartbeat.deadline())),
             idle,
             stall,
             self.pings.deadline(),
             self.timers.shutdown,
+            self.timers.write_failure.as_ref().filter(|_| self.may_lose()).map(|(until, _)| *until),
         ]
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// While the connection goes down, or is about to, other deadlines bound the writing.
-    fn stall_matters(&self) -> bool {
-        matches!(self.phase, Phase::Serving) && !self.reading.failed()
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -93,12 +98,23 @@ impl<C: Connection> Io<C> {
             self.phase = Phase::Over(Ok(()));
             return;
         }
-        if matches!(self.phase, Phase::Serving) && !self.reading.failed() {
+        if self.may_lose() {
             self.watch_peer(now);
         }
     }
 
+    /// Whether the connection can still be found to be lost.
+    fn may_lose(&self) -> bool {
+        matches!(self.phase, Phase::Serving) && !self.reading.failed()
+    }
+
     fn watch_peer(&mut self, now: Instant) {
+        if let Some((_, error)) = self.timers.write_failure.take_if(|(until, _)| *until <= now) {
+            if !self.reading.peer_closed() {
+                self.lose(SessionEvent::WriteFailed(error));
+            }
+            return;
+        }
         let stalled = self.writing.stalled_at(self.config.write_timeout);
         if stalled.is_some_and(|deadline| deadline <= now) {
             // It may have taken something since it was last asked.

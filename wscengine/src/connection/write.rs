@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Io, Phase};
 use crate::error::{SendError, SendErrorKind, WriteError};
-use crate::lifecycle::{Rest, SessionEvent};
+use crate::lifecycle::Rest;
 use crate::message::CloseFrame;
 use crate::outbound::{Queued, Released};
 use crate::telemetry;
@@ -116,7 +116,7 @@ impl<C: Connection> Io<C> {
         };
         match result {
             Poll::Ready(Ok(())) => self.writing.stalled = None,
-            Poll::Ready(Err(error)) => self.write_failed(error),
+            Poll::Ready(Err(error)) => self.write_failed(cx, error),
             Poll::Pending => self.note_stall(),
         }
     }
@@ -186,9 +186,8 @@ impl<C: Connection> Io<C> {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        let span = telemetry::write(&self.session, self.writing.unflushed_messages);
-        let _entered = span.enter();
         ready!(self.connection.poll_flush(cx))?;
+        let _span = telemetry::write(&self.session, self.writing.unflushed_messages).entered();
         self.writing.flush_wanted = false;
         self.writing.unflushed_messages = 0;
         for flushed in self.writing.unflushed.drain(..) {
@@ -198,10 +197,14 @@ impl<C: Connection> Io<C> {
         Poll::Ready(Ok(()))
     }
 
-    fn write_failed(&mut self, error: WriteError) {
+    /// The socket takes nothing any more: whoever waits for that hears of it at once. What the peer said last, its
+    /// close frame perhaps, may still lie in the socket, so reading goes on for a moment and says how it ended.
+    fn write_failed(&mut self, cx: &Context<'_>, error: WriteError) {
         self.writing.fail();
+        self.session.outbound().close_all(SendErrorKind::SessionEnded);
+        self.give_up_writing(cx);
         if matches!(self.phase, Phase::Serving) && !self.reading.is_over() {
-            self.report(SessionEvent::WriteFailed(error));
+            self.timers.write_failed(error);
         }
     }
 

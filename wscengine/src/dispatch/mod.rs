@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::handler::{Callback, Handler};
 use crate::message::Message;
@@ -18,7 +18,7 @@ use crate::telemetry;
 
 mod workers;
 
-pub(crate) use workers::worker;
+pub(crate) use workers::{Busy, worker};
 
 /// Gives a message's key: messages of one key are handled in the order they arrived.
 pub(crate) type KeyFn = Arc<dyn Fn(&Message<'_>) -> u64 + Send + Sync>;
@@ -64,15 +64,17 @@ impl<H: Handler> Calls<H> {
             EachMessage::Timed => Some(Instant::now()),
             EachMessage::Untimed => None,
         };
+        let mut unfinished = Unfinished { span: &span, counters: &self.counters, done: false };
         let call = async { self.handler.on_message(&self.session, message).await };
         let caught = AssertUnwindSafe(call).catch_unwind();
         let done = match self.timeout {
             None => caught.instrument(span.clone()).await,
             Some(limit) => match tokio::time::timeout(limit, caught.instrument(span.clone())).await {
                 Ok(done) => done,
-                Err(_) => return self.overdue(&span),
+                Err(_) => return tracing::warn!(parent: &span, "on_message took longer than it may"),
             },
         };
+        unfinished.done = true;
         if let Some(began) = began {
             self.counters.metrics.callback(Callback::OnMessage, began.elapsed());
         }
@@ -82,10 +84,20 @@ impl<H: Handler> Calls<H> {
             tracing::error!(parent: &span, callback = Callback::OnMessage.name(), "a callback panicked");
         }
     }
+}
 
-    fn overdue(&self, span: &tracing::Span) {
-        Counters::add(&self.counters.overdue_callbacks, 1);
-        telemetry::failed(span, "timeout", "on_message took longer than it may");
-        tracing::warn!(parent: span, callback = Callback::OnMessage.name(), "a callback took too long and was dropped");
+/// Says of a call that is dropped before it has returned that it was.
+struct Unfinished<'a> {
+    span: &'a Span,
+    counters: &'a Counters,
+    done: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            Counters::add(&self.counters.dropped_callbacks, 1);
+            telemetry::failed(self.span, "cancelled", "dropped before it was done");
+        }
     }
 }

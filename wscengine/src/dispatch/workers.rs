@@ -11,15 +11,21 @@ use crate::inbox::Inbox;
 pub(crate) async fn worker<H: Handler>(calls: Arc<Calls<H>>, number: usize) {
     let inbox = calls.session().inbox();
     while let Some((message, key)) = poll_fn(|cx| inbox.poll_work(cx)).await {
-        let _busy = Busy { inbox, key };
+        let _busy = Busy::new(inbox, key);
         calls.call(message, number).await;
     }
 }
 
-/// Says that the message is handled, also when the worker is aborted in the middle of it.
-struct Busy<'a> {
+/// Says that a message from the inbox is handled, also when its call is dropped in the middle.
+pub(crate) struct Busy<'a> {
     inbox: &'a Inbox,
     key: u64,
+}
+
+impl<'a> Busy<'a> {
+    pub(crate) fn new(inbox: &'a Inbox, key: u64) -> Self {
+        Self { inbox, key }
+    }
 }
 
 impl Drop for Busy<'_> {

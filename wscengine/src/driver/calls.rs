@@ -129,13 +129,16 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         retry: u32,
         until: Option<std::time::Instant>,
     ) {
-        if self.spans.attempt_failed(&error.to_string()) {
+        let parent = self.spans.attempt_failed(&error.to_string());
+        if parent.is_some() {
             self.outlets.counters.attempt_failed();
         }
         let wait = until.map(|until| until.saturating_duration_since(now()));
         tracing::warn!(%error, retry, ?wait, "an attempt to connect failed");
         let (handler, control) = (self.handler.clone(), self.control.clone());
-        let span = self.call_span(epoch, Callback::OnRestartError);
+        // A failed attempt has no session, whatever session there was before.
+        let parent = parent.unwrap_or_else(Span::none);
+        let span = telemetry::callback(&parent, Callback::OnRestartError, epoch, None);
         span.record("wscengine.retry_count", retry);
         self.spawn_call(epoch, Callback::OnRestartError, span, async move {
             handler.on_restart_error(&control, &error, retry).await;
@@ -173,6 +176,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             counters.metrics.callback(callback, began.elapsed());
             Done::Call { epoch, callback, result: returned.result, farewell: returned.farewell }
         };
-        self.tasks.call(epoch, callback, as_callbacks_of(self.control.id(), call.instrument(span)));
+        let call = as_callbacks_of(self.control.id(), call.instrument(span.clone()));
+        self.tasks.call(epoch, callback, span, call);
     }
 }

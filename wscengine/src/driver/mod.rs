@@ -16,11 +16,11 @@ use crate::config::Config;
 use crate::connection::{Command, ConnectionTask, Grant};
 use crate::dispatch::Calls;
 use crate::engine::{Control, Request, as_callbacks_of};
-use crate::error::PauseError;
+use crate::error::{CloseError, CloseErrorKind, PauseError, SendErrorKind};
 use crate::exclusive::Exclusive;
 use crate::handler::{CloseCause, Handler};
 use crate::inbox::Inbox;
-use crate::lifecycle::{Action, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
+use crate::lifecycle::{Action, CallResult, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
 use crate::message::CloseFrame;
 use crate::outbound::{Lane, SendQueue};
 use crate::session::{Inner, Session};
@@ -176,6 +176,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let (epoch, event) = match done {
             Done::Dial { epoch, result } => (epoch, self.on_dial_done(epoch, result)),
             Done::Call { epoch, callback, result, farewell } => {
+                if matches!(result, CallResult::Aborted) {
+                    Counters::add(&self.outlets.counters.dropped_callbacks, 1);
+                }
                 if let (Some(link), Some(frame)) = (&mut self.link, farewell) {
                     link.farewell = Some(frame);
                 }
@@ -214,14 +217,16 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Action::Dial { epoch, attempt } => self.dial(epoch, attempt),
                 Action::AbandonDial { epoch } => self.tasks.abort(epoch, Job::Dial),
                 Action::Run { epoch, call } => self.run_call(epoch, call),
-                Action::Abort { epoch, callback } => {
-                    Counters::add(&self.outlets.counters.overdue_callbacks, 1);
-                    self.tasks.abort(epoch, Job::Call(callback));
-                }
+                Action::Abort { epoch, callback } => self.tasks.abort(epoch, Job::Call(callback)),
                 Action::Warn { callback } => {
                     tracing::warn!(callback = callback.name(), "a callback that must end blocks its thread");
                 }
-                Action::Dispatch { epoch } => self.dispatch(epoch),
+                Action::Dispatch { epoch, errors } => self.dispatch(epoch, errors),
+                Action::EndSending { epoch } => {
+                    if let Some(link) = self.link_of(epoch) {
+                        link.session.outbound().close(SendErrorKind::SessionEnded);
+                    }
+                }
                 Action::Grant { epoch, hold } => self.grant(epoch, hold),
                 Action::Deny { hold, error } => {
                     if let Some(reply) = self.pauses.remove(&hold) {
@@ -233,8 +238,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                         link.session.inbox().revoke(hold, reason);
                     }
                 }
-                Action::Drain { epoch, rest } => self.command(epoch, Command::Drain { rest }),
-                Action::AbortMessages { epoch } => self.command(epoch, Command::AbortMessages),
+                Action::Drain { epoch, rest } => self.drain(epoch, Command::Drain { rest }),
+                Action::AbortMessages { epoch } => self.drain(epoch, Command::AbortMessages),
                 Action::Close { epoch } => self.close(epoch),
                 Action::Disconnect { epoch } => self.disconnect(epoch),
                 Action::DropAll => self.tasks.abort_all(),
@@ -245,7 +250,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     fn dial(&mut self, epoch: Epoch, attempt: u32) {
         Counters::add(&self.outlets.counters.attempts, 1);
         self.link = None;
-        let span = self.spans.dialing(self.lifecycle.sessions() > 0, self.lifecycle.failures(), &self.config.request);
+        let span = self.spans.dialing(self.lifecycle.sessions() > 0, attempt, &self.config.request);
         let mut request = self.config.request.clone();
         if self.config.propagate
             && !request.headers.contains_key("traceparent")
@@ -278,7 +283,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         );
         let task =
             ConnectionTask::new(connection, receiver, self.report.clone(), Arc::new(calls), data_plane.clone());
-        let attempt = self.lifecycle.failures() + 1;
+        let attempt = self.lifecycle.attempt();
         self.link = Some(Link { session, commands, response, attempt, farewell: None, gone: false });
         let exclusive = self.hold_for_callback(Lane::Session);
         self.tasks.connection(epoch, as_callbacks_of(self.control.id(), task.run()));
@@ -295,8 +300,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         Some(Exclusive::new(link.session.clone(), hold, lane))
     }
 
-    fn dispatch(&mut self, epoch: Epoch) {
-        self.command(epoch, Command::Dispatch);
+    fn dispatch(&mut self, epoch: Epoch, errors: u64) {
+        self.command(epoch, Command::Dispatch { errors });
         let Some(link) = &self.link else { return };
         if self.spans.opened(&link.session, self.config.data_plane.workers) {
             self.outlets.counters.session_opened();
@@ -312,6 +317,17 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         }
     }
 
+    fn drain(&self, epoch: Epoch, command: Command) {
+        match self.link_of(epoch).filter(|link| link.gone) {
+            // Its callbacks went with the task.
+            Some(link) => {
+                let (unhandled, unsent) = (link.session.inbox().clear(), link.session.outbound().clear());
+                let _ = self.report.send((epoch, SessionEvent::Drained { unhandled, unsent }));
+            }
+            None => self.command(epoch, command),
+        }
+    }
+
     fn close(&mut self, epoch: Epoch) {
         let Some(link) = self.link.as_mut().filter(|link| !link.gone) else { return self.say_gone(epoch) };
         let frame = link.farewell.take().unwrap_or_else(CloseFrame::going_away);
@@ -321,7 +337,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
 
     fn disconnect(&mut self, epoch: Epoch) {
         match &self.link {
-            Some(link) if !link.gone => self.command(epoch, Command::Disconnect),
+            Some(link) if !link.gone => {
+                // If it was closing, it has taken too long.
+                self.spans.closed(Some(&CloseError::new(CloseErrorKind::Timeout)));
+                self.command(epoch, Command::Disconnect);
+            }
             Some(_) | None => self.say_gone(epoch),
         }
     }
@@ -350,7 +370,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     /// Lets the handles see where the engine is.
     fn publish(&mut self) {
         let session = self.link.as_ref().map(|link| link.session.id());
-        let status = self.lifecycle.state().status(session, self.lifecycle.failures());
+        let status = self.lifecycle.state().status(session, self.lifecycle.attempt());
         if !matches!(status, Status::Open { .. } | Status::Paused { .. }) {
             self.outlets.session.send_if_modified(|session| session.take().is_some());
         }
@@ -388,7 +408,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.pauses.clear();
         self.spans.ended();
         if let Some(error) = outcome.error()
-            && self.spans.attempt_failed(&error.to_string())
+            && self.spans.attempt_failed(&error.to_string()).is_some()
         {
             self.outlets.counters.attempt_failed();
         }

@@ -41,10 +41,19 @@ pub(super) enum Job {
     Connection,
 }
 
+/// A task that runs.
+struct Running {
+    epoch: Epoch,
+    job: Job,
+    handle: AbortHandle,
+    /// Where it is said if it was dropped.
+    span: Span,
+}
+
 /// All tasks of one engine.
 pub(super) struct Tasks<C> {
     set: JoinSet<Done<C>>,
-    jobs: HashMap<Id, (Epoch, Job, AbortHandle)>,
+    jobs: HashMap<Id, Running>,
 }
 
 /// How long the last tasks get to go, even where the stop has no time left.
@@ -71,11 +80,17 @@ impl<C: Send + 'static> Tasks<C> {
             };
             Done::Dial { epoch, result }
         };
-        self.spawn(epoch, Job::Dial, dial.instrument(span));
+        self.spawn(epoch, Job::Dial, span.clone(), dial.instrument(span));
     }
 
-    pub(super) fn call(&mut self, epoch: Epoch, callback: Callback, call: impl Future<Output = Done<C>> + Send + 'static) {
-        self.spawn(epoch, Job::Call(callback), call);
+    pub(super) fn call(
+        &mut self,
+        epoch: Epoch,
+        callback: Callback,
+        span: Span,
+        call: impl Future<Output = Done<C>> + Send + 'static,
+    ) {
+        self.spawn(epoch, Job::Call(callback), span, call);
     }
 
     pub(super) fn connection(
@@ -83,7 +98,7 @@ impl<C: Send + 'static> Tasks<C> {
         epoch: Epoch,
         task: impl Future<Output = Result<(), CloseError>> + Send + 'static,
     ) {
-        self.spawn(epoch, Job::Connection, async move { Done::Connection { epoch, result: task.await } });
+        self.spawn(epoch, Job::Connection, Span::none(), async move { Done::Connection { epoch, result: task.await } });
     }
 
     /// The next task that has ended. Cancel safe.
@@ -99,8 +114,8 @@ impl<C: Send + 'static> Tasks<C> {
     }
 
     pub(super) fn abort(&self, epoch: Epoch, job: Job) {
-        for (_, _, handle) in self.jobs.values().filter(|(at, what, _)| (*at, *what) == (epoch, job)) {
-            handle.abort();
+        for running in self.jobs.values().filter(|running| (running.epoch, running.job) == (epoch, job)) {
+            running.handle.abort();
         }
     }
 
@@ -125,22 +140,31 @@ impl<C: Send + 'static> Tasks<C> {
         if timeout_at(by, all_gone).await.is_ok() {
             return None;
         }
-        let mut left = self.jobs.values().map(|(_, job, _)| *job);
-        left.find_map(|job| match job {
-            Job::Call(callback) => Some(callback),
-            Job::Connection | Job::Dial => None,
-        })
-        .or(Some(Callback::OnMessage))
+        self.blocked_callback()
     }
 
-    fn spawn(&mut self, epoch: Epoch, job: Job, task: impl Future<Output = Done<C>> + Send + 'static) {
+    /// The callback that did not go. Where no task of ours is left, it is one that a worker runs.
+    fn blocked_callback(&self) -> Option<Callback> {
+        let mut left = self.jobs.values().map(|running| running.job);
+        let callback = left.find_map(|job| match job {
+            Job::Call(callback) => Some(callback),
+            Job::Connection => Some(Callback::OnMessage),
+            Job::Dial => None,
+        });
+        callback.or_else(|| self.jobs.is_empty().then_some(Callback::OnMessage))
+    }
+
+    fn spawn(&mut self, epoch: Epoch, job: Job, span: Span, task: impl Future<Output = Done<C>> + Send + 'static) {
         let handle = self.set.spawn(task.with_current_subscriber());
-        self.jobs.insert(handle.id(), (epoch, job, handle));
+        self.jobs.insert(handle.id(), Running { epoch, job, handle, span });
     }
 
     /// What a task that was dropped, or that panicked, stands for.
     fn gone(&mut self, error: &JoinError) -> Option<Done<C>> {
-        let (epoch, job, _) = self.jobs.remove(&error.id())?;
+        let Running { epoch, job, span, .. } = self.jobs.remove(&error.id())?;
+        if error.is_cancelled() {
+            telemetry::failed(&span, "cancelled", "dropped before it was done");
+        }
         Some(match job {
             Job::Dial if error.is_panic() => {
                 let error = ConnectError::with_source(ConnectErrorKind::Other, "the transport panicked");

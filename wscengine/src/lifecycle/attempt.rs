@@ -3,17 +3,18 @@
 use std::time::Instant;
 
 use super::ports::{Action, Call, CallResult, SessionEvent};
-use super::state::{AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage, State, Then};
+use super::state::{AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage, State, Then, Why};
 use super::{ABORT_GRACE, FirstAttempt, Lifecycle};
 use crate::error::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
-use crate::handler::Callback;
+use crate::handler::{Callback, CloseCause};
 use crate::status::{Outcome, OutcomeKind};
 
 impl Lifecycle {
     pub(super) fn dial(&mut self, now: Instant) {
         self.epoch += 1;
         self.state = State::Dialing { deadline: now + self.policy.timeouts.connect, stage: DialingStage::Running };
-        self.act(Action::Dial { epoch: self.epoch, attempt: self.retry.failures() + 1 });
+        let attempt = self.retry.next_attempt();
+        self.act(Action::Dial { epoch: self.epoch, attempt });
     }
 
     pub(super) fn on_attempt_event(&mut self, now: Instant, event: SessionEvent) {
@@ -67,7 +68,7 @@ impl Lifecycle {
         let outcome = self.stopped_by_user();
         match self.state.clone() {
             State::Dialing { .. } => {
-                self.act(Action::AbandonDial { epoch: self.epoch });
+                self.take_back_dial();
                 self.stop_with(outcome);
             }
             State::Opening { stage: OpeningStage::Running, .. } => {
@@ -97,7 +98,7 @@ impl Lifecycle {
     pub(super) fn restart_attempt(&mut self, now: Instant) {
         match self.state.clone() {
             State::Opening { stage: OpeningStage::Running, .. } => {
-                self.abort_on_open(now, AfterOpening::Close(Then::AttemptFailed(AttemptError::Restarted)));
+                self.abort_on_open(now, AfterOpening::Close(Then::Reconnect(Why::Asked)));
             }
             // Asked for while backing off, it is the wish to try at once.
             State::Waiting { report, then, .. } => {
@@ -126,13 +127,17 @@ impl Lifecycle {
         let report =
             Report { deadline: now + self.policy.timeouts.on_restart_error, stage: Stage::Running };
         let next = matches!(then, AfterWait::Dial).then_some(until);
-        self.run(Call::OnRestartError { error, retry: self.retry.failures(), until: next });
+        self.run(Call::OnRestartError { error, retry: self.retry.attempt(), until: next });
         self.state = State::Waiting { until, report: Some(report), then };
     }
 
-    /// Decides what follows a session that ended, though nobody wants the engine to stop.
-    pub(super) fn reconnect(&mut self, now: Instant) {
-        match self.next_attempt(now) {
+    /// Decides what follows a connection that went down, though nobody wants the engine to stop.
+    pub(super) fn reconnect(&mut self, now: Instant, why: Why) {
+        let next = match why {
+            Why::Asked => Some(self.asked_attempt(now)),
+            Why::Ended => self.next_attempt(now),
+        };
+        match next {
             Some(until) => self.state = State::Waiting { until, report: None, then: AfterWait::Dial },
             None => self.stop_with(Outcome::new(OutcomeKind::GaveUp)),
         }
@@ -160,6 +165,13 @@ impl Lifecycle {
             0 => Outcome::failed_to_start(StartError::Attempt(error)),
             _ => Outcome::new(OutcomeKind::GaveUp).with_error(error),
         }
+    }
+
+    /// When an attempt that the user asked for is due: at once, unless asked for again and again. It spends no budget.
+    fn asked_attempt(&mut self, now: Instant) -> Instant {
+        let first = self.retry.failures() == 0;
+        let delay = self.retry.next_delay(now, &*self.policy.backoff);
+        if first { now } else { now + delay }
     }
 
     /// When the next attempt is due, or `None` if the budget is spent.
@@ -218,16 +230,36 @@ impl Lifecycle {
                     AfterOpening::Finish(then, _) => self.drop_connection(now, Origin::Attempt, then),
                 }
             }
-            (OpeningStage::Running, event) if is_loss(&event) => {
-                let then = Then::AttemptFailed(AttemptError::ConnectionLost);
-                self.abort_on_open(now, AfterOpening::Finish(then, event));
+            (stage, event) => {
+                if let Some(cause) = loss(event) {
+                    self.on_lost_while_opening(now, stage, cause);
+                }
             }
-            (OpeningStage::Aborting(AfterOpening::Close(then)), event) if is_loss(&event) => {
+        }
+    }
+
+    fn on_lost_while_opening(&mut self, now: Instant, stage: OpeningStage, cause: CloseCause) {
+        match stage {
+            OpeningStage::Running => {
+                let then = Then::AttemptFailed(AttemptError::ConnectionLost(cause.clone()));
+                self.abort_on_open(now, AfterOpening::Finish(then, cause));
+            }
+            OpeningStage::Aborting(AfterOpening::Close(then)) => {
                 let State::Opening { deadline, .. } = self.state else { return };
-                let stage = OpeningStage::Aborting(AfterOpening::Finish(then, event));
+                let stage = OpeningStage::Aborting(AfterOpening::Finish(then, cause));
                 self.state = State::Opening { deadline, stage };
             }
-            (OpeningStage::Running | OpeningStage::Aborting(_), _) => {}
+            OpeningStage::Aborting(AfterOpening::Finish(..)) => {}
+        }
+    }
+
+    /// A dial that nobody has begun yet is not begun; one that is in flight is dropped.
+    fn take_back_dial(&mut self) {
+        let begun = !matches!(self.actions.back(), Some(Action::Dial { .. }));
+        if begun {
+            self.act(Action::AbandonDial { epoch: self.epoch });
+        } else {
+            self.actions.pop_back();
         }
     }
 
@@ -247,11 +279,11 @@ impl Lifecycle {
         self.open(now);
         match after {
             AfterOpening::Close(Then::Stop(_)) => self.stop_open(now),
-            AfterOpening::Close(Then::AttemptFailed(AttemptError::Restarted)) => self.restart_open(now),
+            AfterOpening::Close(Then::Reconnect(_)) => self.restart_open(now),
             // It took a little too long.
-            AfterOpening::Close(Then::AttemptFailed(_) | Then::Reconnect) => {}
-            AfterOpening::Finish(then, loss) => {
-                self.on_open_event(now, loss);
+            AfterOpening::Close(Then::AttemptFailed(_)) => {}
+            AfterOpening::Finish(then, cause) => {
+                self.end(now, cause);
                 if let Then::Stop(_) = then {
                     self.stop_after_ending();
                 }
@@ -285,20 +317,22 @@ pub(super) fn ended(event: &SessionEvent, which: Callback) -> bool {
     matches!(event, SessionEvent::CallEnded { callback, .. } if *callback == which)
 }
 
-/// Whether the event says that the connection is of no more use.
-fn is_loss(event: &SessionEvent) -> bool {
+/// What the event says of the connection, if it is of no more use.
+pub(super) fn loss(event: SessionEvent) -> Option<CloseCause> {
     match event {
-        SessionEvent::PeerClosed(_)
-        | SessionEvent::WriteFailed(_)
-        | SessionEvent::WriteStalled
-        | SessionEvent::HeartbeatLost
-        | SessionEvent::IdleTimedOut
-        | SessionEvent::Disconnected(_) => true,
-        SessionEvent::ReadFailed { error, .. } => error.is_fatal(),
-        SessionEvent::Dialed
+        SessionEvent::PeerClosed(frame) => Some(CloseCause::PeerClosed(frame)),
+        SessionEvent::ReadFailed { error, .. } if error.is_fatal() => Some(CloseCause::ReadFailed(error)),
+        SessionEvent::WriteFailed(error) => Some(CloseCause::WriteFailed(error)),
+        SessionEvent::WriteStalled => Some(CloseCause::WriteStalled),
+        SessionEvent::HeartbeatLost => Some(CloseCause::HeartbeatLost),
+        SessionEvent::IdleTimedOut => Some(CloseCause::IdleTimeout),
+        // The task that owned it is gone without a word: it panicked.
+        SessionEvent::Disconnected(_) => Some(CloseCause::TransportPanicked),
+        SessionEvent::ReadFailed { .. }
+        | SessionEvent::Dialed
         | SessionEvent::DialFailed(_)
         | SessionEvent::DialAbandoned
         | SessionEvent::CallEnded { .. }
-        | SessionEvent::Drained { .. } => false,
+        | SessionEvent::Drained { .. } => None,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::attempt::ended;
 use super::open::rest_for;
 use super::ports::{Action, Call, SessionEvent};
-use super::state::{ClosingStage, DrainingStage, Ending, Notice, Origin, Report, Stage, State, Then};
+use super::state::{ClosingStage, DrainingStage, Ending, Notice, Origin, Report, Stage, State, Then, Why};
 use super::{ABORT_GRACE, Lifecycle};
 use crate::error::{CloseError, CloseErrorKind};
 use crate::handler::{Callback, CloseCause};
@@ -49,7 +49,7 @@ impl Lifecycle {
         {
             match then {
                 Then::Stop(_) => {}
-                Then::Reconnect | Then::AttemptFailed(_) => *then = Then::Stop(outcome),
+                Then::Reconnect(_) | Then::AttemptFailed(_) => *then = Then::Stop(outcome),
             }
         }
     }
@@ -65,8 +65,8 @@ impl Lifecycle {
         | State::Closing { then, .. } = &mut self.state
         {
             match then {
-                Then::Stop(_) => *then = Then::Reconnect,
-                Then::Reconnect | Then::AttemptFailed(_) => {}
+                Then::Stop(_) => *then = Then::Reconnect(Why::Asked),
+                Then::Reconnect(_) | Then::AttemptFailed(_) => {}
             }
         }
     }
@@ -133,7 +133,7 @@ impl Lifecycle {
     fn notify_close(&mut self, now: Instant, ending: Ending) {
         self.run(Call::OnClose {
             cause: ending.cause.clone(),
-            restarting: matches!(ending.then, Then::Reconnect),
+            restarting: matches!(ending.then, Then::Reconnect(_)),
             unhandled: ending.unhandled,
             unsent: ending.unsent,
         });
@@ -202,7 +202,7 @@ impl Lifecycle {
 
     fn finish(&mut self, now: Instant, then: Then) {
         match then {
-            Then::Reconnect => self.reconnect(now),
+            Then::Reconnect(why) => self.reconnect(now, why),
             Then::AttemptFailed(error) => self.on_attempt_failed(now, error),
             Then::Stop(outcome) => self.stop_with(outcome),
         }

@@ -168,9 +168,9 @@ impl Lifecycle {
         self.sessions
     }
 
-    /// Failed attempts and short sessions since the last stable one.
-    pub(crate) fn failures(&self) -> u32 {
-        self.retry.failures()
+    /// The number of the last attempt since the last stable session, from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.retry.attempt()
     }
 
     /// When the whole stop must be over, once one was asked for.

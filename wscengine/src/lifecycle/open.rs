@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::attempt::ended;
+use super::attempt::{ended, loss};
 use super::ports::{Action, Call, Epoch, HoldId, Rest, SessionEvent};
-use super::state::{DrainingStage, Ending, Hold, Open, Report, Stage, State, Then};
+use super::state::{DrainingStage, Ending, Hold, Notice, Open, Report, Stage, State, Then, Why};
 use super::{AfterSession, Lifecycle};
 use crate::error::{PauseError, ReadError, Revoked};
 use crate::handler::{Callback, CloseCause};
@@ -14,26 +14,19 @@ use crate::status::{Outcome, OutcomeKind};
 impl Lifecycle {
     pub(super) fn open(&mut self, now: Instant) {
         self.sessions += 1;
-        self.state = State::Open(Open { since: now, hold: None, waiting: VecDeque::new(), report: None });
-        self.act(Action::Dispatch { epoch: self.epoch });
+        self.state = State::Open(Open { since: now, hold: None, waiting: VecDeque::new(), report: None, errors: 0 });
+        self.act(Action::Dispatch { epoch: self.epoch, errors: 0 });
     }
 
     pub(super) fn on_open_event(&mut self, now: Instant, event: SessionEvent) {
         match event {
             SessionEvent::ReadFailed { error, messages_since } => self.on_read_failed(now, error, messages_since),
-            SessionEvent::PeerClosed(frame) => self.end(now, CloseCause::PeerClosed(frame)),
-            SessionEvent::WriteFailed(error) => self.end(now, CloseCause::WriteFailed(error)),
-            SessionEvent::WriteStalled => self.end(now, CloseCause::WriteStalled),
-            SessionEvent::HeartbeatLost => self.end(now, CloseCause::HeartbeatLost),
-            SessionEvent::IdleTimedOut => self.end(now, CloseCause::IdleTimeout),
-            // The task that owned it is gone without a word: it panicked.
-            SessionEvent::Disconnected(_) => self.end(now, CloseCause::TransportPanicked),
             event if ended(&event, Callback::OnReadError) => self.on_report_ended(now),
-            SessionEvent::Dialed
-            | SessionEvent::DialFailed(_)
-            | SessionEvent::DialAbandoned
-            | SessionEvent::CallEnded { .. }
-            | SessionEvent::Drained { .. } => {}
+            event => {
+                if let Some(cause) = loss(event) {
+                    self.end(now, cause);
+                }
+            }
         }
     }
 
@@ -58,7 +51,9 @@ impl Lifecycle {
                 open.waiting.push_back((hold, limit));
                 return self.settle(now);
             }
-            State::Opening { .. } | State::Notifying { .. } if epoch == self.epoch => PauseError::AlreadyHeld,
+            State::Opening { .. } | State::Notifying { notice: Notice::Close, .. } if epoch == self.epoch => {
+                PauseError::AlreadyHeld
+            }
             State::Stopped(_) => PauseError::Stopped,
             State::Dialing { .. }
             | State::Waiting { .. }
@@ -86,7 +81,7 @@ impl Lifecycle {
     }
 
     pub(super) fn restart_open(&mut self, now: Instant) {
-        self.leave_open(now, CloseCause::Restarted, Then::Reconnect);
+        self.leave_open(now, CloseCause::Restarted, Then::Reconnect(Why::Asked));
     }
 
     fn on_read_failed(&mut self, now: Instant, error: ReadError, messages_since: Option<u64>) {
@@ -96,6 +91,7 @@ impl Lifecycle {
         let deadline = now + self.policy.timeouts.on_read_error;
         if let State::Open(open) = &mut self.state {
             open.report = Some(Report { deadline, stage: Stage::Running });
+            open.errors += 1;
         }
         self.run(Call::OnReadError(error));
     }
@@ -118,14 +114,15 @@ impl Lifecycle {
             open.hold = Some(Hold { id, until: limit.map(|limit| now + limit.min(LONGEST_HOLD)) });
             self.act(Action::Grant { epoch, hold: id });
         } else if open.report.is_none() {
-            self.act(Action::Dispatch { epoch });
+            let errors = open.errors;
+            self.act(Action::Dispatch { epoch, errors });
         }
     }
 
     /// The session ended by the peer or by a failure.
-    fn end(&mut self, now: Instant, cause: CloseCause) {
+    pub(super) fn end(&mut self, now: Instant, cause: CloseCause) {
         let then = match (self.policy.after_session, &cause) {
-            (AfterSession::Reconnect, _) => Then::Reconnect,
+            (AfterSession::Reconnect, _) => Then::Reconnect(Why::Ended),
             (AfterSession::Stop, CloseCause::PeerClosed(_)) => Then::Stop(Outcome::new(OutcomeKind::PeerClosed)),
             (AfterSession::Stop, _) => Then::Stop(Outcome::new(OutcomeKind::ConnectionLost)),
         };
@@ -138,6 +135,7 @@ impl Lifecycle {
         if now.saturating_duration_since(open.since) >= self.policy.stable_after {
             self.retry.reset();
         }
+        self.act(Action::EndSending { epoch: self.epoch });
         self.take_holds_back(&open, &cause);
         let deadline = now + self.policy.timeouts.drain;
         let stage = match open.report {

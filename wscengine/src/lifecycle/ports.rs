@@ -74,7 +74,10 @@ pub(crate) enum Action {
     /// Say that a callback does not go though it was told: it blocks its thread.
     Warn { callback: Callback },
     /// Let `on_message` be called from now on.
-    Dispatch { epoch: Epoch },
+    /// `errors` is how many survivable read errors of the session were taken in: of more, nothing was decided yet.
+    Dispatch { epoch: Epoch, errors: u64 },
+    /// Take nothing more for sending from the session's handles.
+    EndSending { epoch: Epoch },
     /// Give the connection to a holder.
     Grant { epoch: Epoch, hold: HoldId },
     /// Refuse it.

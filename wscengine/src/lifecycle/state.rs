@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::ports::{HoldId, SessionEvent};
+use super::ports::HoldId;
 use crate::error::{AttemptError, CloseError};
 use crate::handler::CloseCause;
 use crate::status::{Outcome, Status};
@@ -42,6 +42,8 @@ pub(crate) struct Open {
     pub(crate) waiting: VecDeque<(HoldId, Option<Duration>)>,
     /// The `on_read_error` that runs; no message flows meanwhile.
     pub(crate) report: Option<Report>,
+    /// How many survivable read errors were taken in.
+    pub(crate) errors: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +86,7 @@ pub(crate) enum AfterOpening {
     /// The connection is there: close it.
     Close(Then),
     /// The connection is gone, in this way.
-    Finish(Then, SessionEvent),
+    Finish(Then, CloseCause),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,11 +134,20 @@ pub(crate) struct Ending {
 /// What comes when a connection is gone.
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
-    /// The session ended: connect again.
-    Reconnect,
+    /// Connect again.
+    Reconnect(Why),
     /// The attempt failed before there was a session.
     AttemptFailed(AttemptError),
     Stop(Outcome),
+}
+
+/// Why there is to be another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The user asked for it.
+    Asked,
+    /// The session ended though nobody asked for that.
+    Ended,
 }
 
 /// What comes when the waiting is over.
@@ -205,7 +216,7 @@ impl State {
         match self {
             Self::Draining { ending: Ending { then, .. }, .. }
             | Self::Notifying { ending: Ending { then, .. }, .. }
-            | Self::Closing { then, .. } => matches!(then, Then::Reconnect),
+            | Self::Closing { then, .. } => matches!(then, Then::Reconnect(_)),
             Self::Dialing { .. } | Self::Opening { .. } | Self::Open(_) | Self::Waiting { .. } | Self::Stopped(_) => {
                 false
             }
@@ -213,10 +224,10 @@ impl State {
     }
 
     /// What users are shown.
-    pub(crate) fn status(&self, session: Option<Uuid>, failures: u32) -> Status {
+    pub(crate) fn status(&self, session: Option<Uuid>, attempt: u32) -> Status {
         let session = session.unwrap_or_default();
         match self {
-            Self::Dialing { .. } => Status::Connecting { attempt: failures + 1 },
+            Self::Dialing { .. } => Status::Connecting { attempt },
             Self::Opening { .. } => Status::Opening,
             Self::Open(Open { hold: None, .. }) => Status::Open { session },
             Self::Open(_) => Status::Paused { session },
@@ -225,7 +236,7 @@ impl State {
             }
             Self::Closing { .. } => Status::Disconnecting,
             Self::Waiting { until, .. } => {
-                Status::Waiting { until: tokio::time::Instant::from_std(*until), attempt: failures + 1 }
+                Status::Waiting { until: tokio::time::Instant::from_std(*until), attempt: attempt + 1 }
             }
             Self::Stopped(outcome) => Status::Stopped { outcome: outcome.clone() },
         }
