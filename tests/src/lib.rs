@@ -1,1 +1,15 @@
-//! To be written.
+//! The harness of the end-to-end tests: a handler that reports what it is called with, a server that does what a test
+//! says byte by byte, and a subscriber that keeps the spans.
+//!
+//! The tests themselves are in `tests/e2e`; `README.md` says what they show.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
+#![allow(clippy::missing_panics_doc, reason = "every helper panics where the test has failed")]
+
+mod client;
+mod raw;
+mod spans;
+
+pub use client::{Event, Events, Reporter, builder, open, within};
+pub use raw::{Frame, Opening, RawConnection, RawServer, frame};
+pub use spans::{Recorded, Spans};
