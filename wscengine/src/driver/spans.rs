@@ -22,7 +22,7 @@ pub(super) struct Spans {
 
 /// `wscengine.background.start`, and for all but the first attempts `wscengine.background.restart` above it.
 struct Attempt {
-    restart: Span,
+    restart: Option<Span>,
     start: Span,
 }
 
@@ -31,10 +31,12 @@ impl Spans {
         Self { start, stop: Span::none(), attempt: None, shutdown: None, close: None }
     }
 
-    /// A dial begins: its span.
-    pub(super) fn dialing(&mut self, restart: bool, retry: u32, request: &ConnectRequest) -> Span {
-        let above = if restart { telemetry::background_restart(retry) } else { self.start.clone() };
-        let start = telemetry::background_start(&above, restart, retry);
+    /// A dial begins, the `attempt`-th since the last stable session: its span.
+    pub(super) fn dialing(&mut self, restart: bool, attempt: u32, request: &ConnectRequest) -> Span {
+        // As `on_restart_error` counts them; the first attempt of a start is no retry.
+        let retry = if restart { attempt } else { attempt.saturating_sub(1) };
+        let above = restart.then(|| telemetry::background_restart(retry));
+        let start = telemetry::background_start(above.as_ref().unwrap_or(&self.start), restart, retry);
         let dial = telemetry::dial(&start, request);
         self.attempt = Some(Attempt { restart: above, start });
         dial
@@ -54,12 +56,15 @@ impl Spans {
         true
     }
 
-    /// The attempt failed: whether there was one that had not ended.
-    pub(super) fn attempt_failed(&mut self, error: &str) -> bool {
-        let Some(attempt) = self.attempt.take() else { return false };
-        telemetry::failed(&attempt.start, "attempt_failed", error);
-        telemetry::failed(&attempt.restart, "attempt_failed", error);
-        true
+    /// The attempt failed: gives what the report of it is part of, unless it had ended before. A start of the user's
+    /// fails only when it returns so: its next attempt may succeed.
+    pub(super) fn attempt_failed(&mut self, error: &str) -> Option<Span> {
+        let Attempt { restart, start } = self.attempt.take()?;
+        telemetry::failed(&start, "attempt_failed", error);
+        if let Some(restart) = &restart {
+            telemetry::failed(restart, "attempt_failed", error);
+        }
+        Some(restart.unwrap_or_else(|| self.start.clone()))
     }
 
     pub(super) fn stopping(&mut self, stop: Span) {
