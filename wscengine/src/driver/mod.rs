@@ -390,7 +390,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             });
         }
         // Last, so that whoever waits for the start finds session and status in place.
-        if matches!(self.lifecycle.state(), State::Open(_))
+        // The session may be over again, which is not the start's failure; a stop is.
+        if self.lifecycle.sessions() > 0
+            && self.lifecycle.stop_by().is_none()
             && let Some(started) = self.outlets.started.take()
         {
             let _ = started.send(());

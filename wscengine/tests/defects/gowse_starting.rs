@@ -148,3 +148,16 @@ async fn g12_an_attempt_that_timed_out_does_not_succeed_later() {
     assert_eq!((server.dials(), server.max_live()), (3, 1));
     within(engine.stop()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn g08_a_start_returns_though_each_session_ends_as_soon_as_it_is_open() {
+    for fault in [Fault::AcceptThenEof, Fault::AcceptThenReset, Fault::AcceptThenClose(None)] {
+        let (builder, log, server) = setup(Probe::new());
+        server.script(std::iter::repeat_n(fault, 1_000));
+        let prepared = builder.retry_first(true).build().unwrap();
+        let started = within(prepared.start()).await;
+        assert!(log.count("open") > 0);
+        within(started.unwrap().stop()).await;
+        assert_eq!(log.count("open"), log.count("close ") + log.count("restart error"));
+    }
+}
