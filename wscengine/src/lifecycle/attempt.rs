@@ -284,8 +284,10 @@ impl Lifecycle {
             AfterOpening::Close(Then::AttemptFailed(_)) => {}
             AfterOpening::Finish(then, cause) => {
                 self.end(now, cause);
-                if let Then::Stop(_) = then {
-                    self.stop_after_ending();
+                match then {
+                    Then::Stop(_) => self.stop_after_ending(),
+                    Then::Reconnect(_) => self.restart_after_ending(),
+                    Then::AttemptFailed(_) => {}
                 }
             }
         }

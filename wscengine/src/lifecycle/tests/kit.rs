@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{
-    Action, AfterSession, CallResult, Event, FirstAttempt, HoldId, Lifecycle, Policy, SessionEvent, Timeouts,
+    Action, AfterSession, CallResult, Event, FirstAttempt, HoldId, Lifecycle, Policy, SessionEvent,
+    Timeouts,
 };
 use super::names::{action_name, state_name};
 use crate::error::{
-    CloseError, CloseErrorKind, ConnectError, ConnectErrorKind, HandlerError, ReadError, ReadErrorKind,
+    CloseError, CloseErrorKind, ConnectError, ConnectErrorKind, HandlerError, ReadError,
+    ReadErrorKind,
 };
 use crate::handler::Callback;
 use crate::retry::Backoff;
@@ -87,7 +89,9 @@ impl Rig {
             Input::RestartThis => Event::Restart { epoch: Some(epoch) },
             Input::RestartPast => Event::Restart { epoch: Some(epoch - 1) },
             Input::Pause(hold) => Event::PauseRequested { epoch, hold, limit: None },
-            Input::PauseFor(hold, limit) => Event::PauseRequested { epoch, hold, limit: Some(limit) },
+            Input::PauseFor(hold, limit) => {
+                Event::PauseRequested { epoch, hold, limit: Some(limit) }
+            }
             Input::PausePast(hold) => Event::PauseRequested { epoch: epoch - 1, hold, limit: None },
             Input::Release(hold) => Event::HoldReleased { hold },
             Input::Is(event) => Event::Session { epoch, event },
@@ -242,7 +246,7 @@ impl Place {
             Self::AttemptHandshake => after(Self::Opening, Is(refused())),
             Self::Dropping => after(Self::NotifyingPeer, Is(returned(Callback::OnClose))),
             Self::CloseReport => after(Self::Handshake, Is(broken())),
-            Self::Waiting => after(Self::Handshake, Is(gone())),
+            Self::Waiting => after(Self::Dropping, Is(gone())),
             Self::WaitingReport => after(Self::Dialing, Is(no_dial())),
             Self::Stopped => after(Self::Dialing, Stop),
         }
@@ -275,7 +279,10 @@ pub(super) fn fatal() -> SessionEvent {
 }
 
 pub(super) fn survivable(messages_since: Option<u64>) -> SessionEvent {
-    SessionEvent::ReadFailed { error: ReadError::new(ReadErrorKind::Codec).survivable(), messages_since }
+    SessionEvent::ReadFailed {
+        error: ReadError::new(ReadErrorKind::Codec).survivable(),
+        messages_since,
+    }
 }
 
 pub(super) fn drained() -> SessionEvent {

@@ -7,4 +7,4 @@ mod kit;
 mod names;
 mod rules;
 mod table;
-// mod walk;
+mod walk;

@@ -1,7 +1,8 @@
 //! States and actions in a few words, so that a table of them can be read.
 
 use super::super::state::{
-    AfterOpening, AfterWait, ClosingStage, DialingStage, DrainingStage, Notice, OpeningStage, Stage, Then,
+    AfterOpening, AfterWait, ClosingStage, DialingStage, DrainingStage, Notice, OpeningStage,
+    Stage, Then, Why,
 };
 use super::super::{Action, Call, State};
 use crate::status::Outcome;
@@ -14,7 +15,9 @@ pub(super) fn state_name(state: &State) -> String {
         State::Opening { stage: OpeningStage::Aborting(AfterOpening::Close(then)), .. } => {
             format!("Opening, to close then {}", then_name(then))
         }
-        State::Opening { stage: OpeningStage::Aborting(AfterOpening::Finish(then, ..)), .. } => {
+        State::Opening {
+            stage: OpeningStage::Aborting(AfterOpening::Finish(then, ..)), ..
+        } => {
             format!("Opening, lost then {}", then_name(then))
         }
         State::Open(open) => {
@@ -50,10 +53,14 @@ pub(super) fn state_name(state: &State) -> String {
             format!("{stage} then {}", then_name(then))
         }
         State::Waiting { report, then, .. } => {
-            let report = report.map(|report| format!(", reporting{}", late(report.stage))).unwrap_or_default();
+            let report = report
+                .map(|report| format!(", reporting{}", late(report.stage)))
+                .unwrap_or_default();
             match then {
                 AfterWait::Dial => format!("Waiting{report}"),
-                AfterWait::Stop(outcome) => format!("Waiting{report} then {}", outcome_name(outcome)),
+                AfterWait::Stop(outcome) => {
+                    format!("Waiting{report} then {}", outcome_name(outcome))
+                }
             }
         }
         State::Stopped(outcome) => outcome_name(outcome),
@@ -69,7 +76,8 @@ fn late(stage: Stage) -> &'static str {
 
 fn then_name(then: &Then) -> String {
     match then {
-        Then::Reconnect => "reconnect".into(),
+        Then::Reconnect(Why::Ended) => "reconnect".into(),
+        Then::Reconnect(Why::Asked) => "restart".into(),
         Then::AttemptFailed(_) => "retry".into(),
         Then::Stop(outcome) => outcome_name(outcome),
     }
@@ -87,7 +95,9 @@ pub(super) fn action_name(action: &Action) -> String {
         Action::Run { call, .. } => call_name(call),
         Action::Abort { callback, .. } => format!("abort {callback}"),
         Action::Warn { callback } => format!("warn {callback}"),
-        Action::Dispatch { .. } => "dispatch".into(),
+        Action::Dispatch { errors: 0, .. } => "dispatch".into(),
+        Action::Dispatch { errors, .. } => format!("dispatch after {errors}"),
+        Action::EndSending { .. } => "end sending".into(),
         Action::Grant { hold, .. } => format!("grant {hold}"),
         Action::Deny { hold, error } => format!("deny {hold} {error:?}"),
         Action::Revoke { hold, reason, .. } => format!("revoke {hold} {reason:?}"),
@@ -114,4 +124,117 @@ fn call_name(call: &Call) -> String {
             format!("on_restart_error {retry}{last}")
         }
     }
+}
+
+/// Every stage and every action by a name that costs nothing.
+pub(super) mod corner {
+    use super::*;
+
+    pub(in super::super) fn of_state(state: &State) -> &'static str {
+        match state {
+            State::Dialing { stage: DialingStage::Running, .. } => "Dialing",
+            State::Dialing { stage: DialingStage::Abandoning, .. } => "Dialing/Abandoning",
+            State::Opening { stage: OpeningStage::Running, .. } => "Opening",
+            State::Opening { stage: OpeningStage::Aborting(AfterOpening::Close(_)), .. } => {
+                "Opening/Close"
+            }
+            State::Opening { stage: OpeningStage::Aborting(AfterOpening::Finish(..)), .. } => {
+                "Opening/Finish"
+            }
+            State::Open(open) => match (open.hold.is_some(), open.report.is_some()) {
+                (false, false) => "Open",
+                (true, false) => "Open/held",
+                (false, true) => "Open/reporting",
+                (true, true) => "Open/held and reporting",
+            },
+            State::Draining { stage: DrainingStage::Reporting(_), .. } => "Draining/Reporting",
+            State::Draining { stage: DrainingStage::Finishing, .. } => "Draining",
+            State::Draining { stage: DrainingStage::Aborting, .. } => "Draining/Aborting",
+            State::Notifying { notice: Notice::ReadError, .. } => "Notifying/ReadError",
+            State::Notifying { notice: Notice::Close, stage: Stage::Running, .. } => "Notifying",
+            State::Notifying { notice: Notice::Close, stage: Stage::Aborting, .. } => {
+                "Notifying/Aborting"
+            }
+            State::Closing { stage: ClosingStage::Handshake, .. } => "Closing",
+            State::Closing { stage: ClosingStage::Dropping(None), .. } => "Closing/Dropping",
+            State::Closing { stage: ClosingStage::Dropping(Some(_)), .. } => {
+                "Closing/Dropping after a failure"
+            }
+            State::Closing { stage: ClosingStage::Report(_), .. } => "Closing/Report",
+            State::Waiting { report: Some(_), then: AfterWait::Dial, .. } => "Waiting/reporting",
+            State::Waiting { report: None, then: AfterWait::Dial, .. } => "Waiting",
+            State::Waiting { then: AfterWait::Stop(_), .. } => "Waiting/to stop",
+            State::Stopped(_) => "Stopped",
+        }
+    }
+
+    pub(in super::super) fn of_action(action: &Action) -> &'static str {
+        match action {
+            Action::Dial { .. } => "dial",
+            Action::AbandonDial { .. } => "abandon dial",
+            Action::Run { call: Call::OnOpen, .. } => "on_open",
+            Action::Run { call: Call::OnReadError(_), .. } => "on_read_error",
+            Action::Run { call: Call::OnClose { .. }, .. } => "on_close",
+            Action::Run { call: Call::OnCloseError(_), .. } => "on_close_error",
+            Action::Run { call: Call::OnRestartError { .. }, .. } => "on_restart_error",
+            Action::Abort { .. } => "abort",
+            Action::Warn { .. } => "warn",
+            Action::Dispatch { .. } => "dispatch",
+            Action::EndSending { .. } => "end sending",
+            Action::Grant { .. } => "grant",
+            Action::Deny { .. } => "deny",
+            Action::Revoke { .. } => "revoke",
+            Action::Drain { .. } => "drain",
+            Action::AbortMessages { .. } => "abort messages",
+            Action::Close { .. } => "close",
+            Action::Disconnect { .. } => "disconnect",
+            Action::DropAll => "drop all",
+        }
+    }
+
+    /// All of them.
+    pub(in super::super) const ALL: &[&str] = &[
+        "Dialing",
+        "Dialing/Abandoning",
+        "Opening",
+        "Opening/Close",
+        "Opening/Finish",
+        "Open",
+        "Open/held",
+        "Open/reporting",
+        "Open/held and reporting",
+        "Draining/Reporting",
+        "Draining",
+        "Draining/Aborting",
+        "Notifying/ReadError",
+        "Notifying",
+        "Notifying/Aborting",
+        "Closing",
+        "Closing/Dropping",
+        "Closing/Dropping after a failure",
+        "Closing/Report",
+        "Waiting/reporting",
+        "Waiting",
+        "Waiting/to stop",
+        "Stopped",
+        "dial",
+        "abandon dial",
+        "on_open",
+        "on_read_error",
+        "on_close",
+        "on_close_error",
+        "on_restart_error",
+        "abort",
+        "warn",
+        "dispatch",
+        "end sending",
+        "grant",
+        "deny",
+        "revoke",
+        "drain",
+        "abort messages",
+        "close",
+        "disconnect",
+        "drop all",
+    ];
 }

@@ -1,11 +1,13 @@
 //! What a table of single steps does not show: deadlines, delays, budgets, turns.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::super::{AfterSession, FirstAttempt, Policy, SessionEvent};
+use super::super::{AfterSession, Event, FirstAttempt, Lifecycle, Policy, SessionEvent};
 use super::kit::Input::{Is, Pause, PauseFor, Release, Restart, Stop, Timeout, Wait};
-use super::kit::{Place, Rig, broken, drained, gone, no_dial, policy, refused, returned, survivable};
+use super::kit::{
+    Place, Rig, aborted, broken, drained, gone, no_dial, policy, refused, returned, survivable,
+};
 use crate::error::{AttemptError, ConnectErrorKind, Phase};
 use crate::handler::Callback::{OnClose, OnOpen, OnReadError, OnRestartError};
 use crate::retry::NoBackoff;
@@ -45,7 +47,8 @@ fn a_first_attempt_that_fails_fast_ends_the_engine_with_its_error() {
     rig.put(&Is(no_dial()));
     assert_eq!((rig.said().as_str(), rig.place().as_str()), ("dial 1 attempt 1", "FailedToStart"));
 
-    let mut rig = Rig::with(Policy { first: FirstAttempt::FailFast, ..policy() }, Place::AttemptHandshake);
+    let mut rig =
+        Rig::with(Policy { first: FirstAttempt::FailFast, ..policy() }, Place::AttemptHandshake);
     rig.put(&Is(gone()));
     assert_eq!(rig.place(), "FailedToStart");
     let super::super::State::Stopped(outcome) = rig.machine.state() else { panic!("stopped") };
@@ -72,10 +75,12 @@ fn a_dial_over_its_time_fails_as_a_timeout() {
 
 #[test]
 fn without_reconnect_the_end_of_the_session_is_the_end_and_says_why() {
-    for (event, outcome) in
-        [(SessionEvent::PeerClosed(None), "PeerClosed"), (SessionEvent::HeartbeatLost, "ConnectionLost")]
-    {
-        let mut rig = Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, Place::Open);
+    for (event, outcome) in [
+        (SessionEvent::PeerClosed(None), "PeerClosed"),
+        (SessionEvent::HeartbeatLost, "ConnectionLost"),
+    ] {
+        let mut rig =
+            Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, Place::Open);
         for event in [event, drained(), returned(OnClose), gone()] {
             rig.put(&Is(event));
         }
@@ -86,13 +91,11 @@ fn without_reconnect_the_end_of_the_session_is_the_end_and_says_why() {
 
 #[test]
 fn without_reconnect_a_restart_still_reconnects() {
-    let mut rig = Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, Place::Waiting);
-    rig.put(&Timeout);
-    assert_eq!(rig.place(), "Dialing");
-
-    let mut rig = Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, Place::DrainingLost);
-    rig.put(&Restart);
-    assert_eq!(rig.place(), "Draining then reconnect");
+    for place in [Place::Draining, Place::DrainingLost, Place::NotifyingPeer, Place::Dropping] {
+        let mut rig = Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, place);
+        rig.put(&Restart);
+        assert!(rig.place().ends_with("then restart"), "{place:?}: {}", rig.place());
+    }
 }
 
 #[test]
@@ -118,12 +121,12 @@ fn only_a_stable_session_sets_the_counter_back() {
         for event in [SessionEvent::Dialed, returned(OnOpen)] {
             rig.put(&Is(event));
         }
-        assert_eq!(rig.machine.failures(), 2);
+        assert_eq!(rig.machine.retry.failures(), 2);
         rig.put(&Wait(lived));
         for event in [SessionEvent::HeartbeatLost, drained(), returned(OnClose), gone()] {
             rig.put(&Is(event));
         }
-        assert_eq!(rig.machine.failures(), failures, "{lived:?}");
+        assert_eq!(rig.machine.retry.failures(), failures, "{lived:?}");
     }
 }
 
@@ -148,7 +151,10 @@ fn the_budget_of_attempts_allows_so_many_retries_and_no_more() {
 
 #[test]
 fn the_budget_of_time_counts_the_delay_that_would_come() {
-    for (budget, place) in [(SECOND, "Waiting, reporting"), (SECOND - Duration::from_nanos(1), "Waiting, reporting then FailedToStart")] {
+    for (budget, place) in [
+        (SECOND, "Waiting, reporting"),
+        (SECOND - Duration::from_nanos(1), "Waiting, reporting then FailedToStart"),
+    ] {
         let mut rig = Rig::new(Policy { max_elapsed: Some(budget), ..policy() });
         rig.put(&Is(no_dial()));
         assert_eq!(rig.place(), place);
@@ -165,7 +171,7 @@ fn the_budget_of_time_counts_the_delay_that_would_come() {
 
 #[test]
 fn a_session_that_ends_with_the_budget_spent_gives_up() {
-    let mut rig = Rig::with(Policy { max_attempts: Some(0), ..policy() }, Place::Handshake);
+    let mut rig = Rig::with(Policy { max_attempts: Some(0), ..policy() }, Place::Dropping);
     rig.put(&Is(gone()));
     assert_eq!(rig.place(), "GaveUp");
 }
@@ -186,7 +192,7 @@ fn the_next_dial_waits_for_on_restart_error_and_for_its_time() {
 
 #[test]
 fn without_backoff_time_need_not_pass_and_does_not_spin() {
-    let mut rig = Rig::with(Policy { backoff: Arc::new(NoBackoff), ..policy() }, Place::Handshake);
+    let mut rig = Rig::with(Policy { backoff: Arc::new(NoBackoff), ..policy() }, Place::Dropping);
     rig.put(&Is(gone()));
     rig.put(&Wait(Duration::ZERO));
     assert_eq!((rig.said().as_str(), rig.place().as_str()), ("dial 2 attempt 2", "Dialing"));
@@ -210,7 +216,10 @@ fn those_who_still_wait_when_the_session_ends_are_refused() {
     for input in [Pause(2), Pause(3), Stop] {
         rig.put(&input);
     }
-    assert_eq!(rig.said(), "revoke 1 Stopping; deny 2 SessionEnded; deny 3 SessionEnded; drain Keep");
+    assert_eq!(
+        rig.said(),
+        "end sending; revoke 1 Stopping; deny 2 SessionEnded; deny 3 SessionEnded; drain Keep"
+    );
 }
 
 #[test]
@@ -223,7 +232,10 @@ fn a_lease_runs_from_its_grant_and_the_next_in_turn_follows() {
     rig.put(&Pause(3));
     assert_eq!((rig.said().as_str(), rig.due_in()), ("grant 2", Some(SECOND)));
     rig.put(&Timeout);
-    assert_eq!((rig.said().as_str(), rig.place().as_str()), ("revoke 2 Expired; grant 3", "Open, held by 3"));
+    assert_eq!(
+        (rig.said().as_str(), rig.place().as_str()),
+        ("revoke 2 Expired; grant 3", "Open, held by 3")
+    );
 }
 
 #[test]
@@ -243,7 +255,7 @@ fn a_hold_released_beside_on_read_error_lets_no_message_flow_before_that_ends() 
     }
     assert_eq!(rig.said(), "grant 1");
     rig.put(&Is(returned(OnReadError)));
-    assert_eq!(rig.said(), "dispatch");
+    assert_eq!(rig.said(), "dispatch after 1");
 
     let mut rig = Rig::at(Place::Reporting);
     for input in [Pause(1), Is(returned(OnReadError))] {
@@ -251,7 +263,7 @@ fn a_hold_released_beside_on_read_error_lets_no_message_flow_before_that_ends() 
     }
     assert_eq!(rig.said(), "grant 1");
     rig.put(&Release(1));
-    assert_eq!(rig.said(), "dispatch");
+    assert_eq!(rig.said(), "dispatch after 1");
 }
 
 #[test]
@@ -263,7 +275,7 @@ fn a_read_error_over_its_time_is_told_to_go_and_then_warned_of() {
     assert_eq!(rig.said(), "abort on_read_error; warn on_read_error; warn on_read_error");
     rig.put(&Is(survivable(Some(0))));
     rig.put(&Is(returned(OnReadError)));
-    assert_eq!(rig.said(), "drain Handle");
+    assert_eq!(rig.said(), "end sending; drain Handle");
 }
 
 #[test]
@@ -293,4 +305,65 @@ fn a_handshake_cut_short_is_told_as_a_timeout() {
     rig.put(&Timeout);
     rig.put(&Is(broken()));
     assert_eq!(rig.said(), "disconnect; on_close_error Timeout");
+}
+
+#[test]
+fn a_stop_before_the_first_dial_has_begun_takes_it_back() {
+    let mut machine = Lifecycle::new(Instant::now(), policy());
+    machine.handle(Instant::now(), Event::Stop);
+    assert!(machine.poll_action().is_none());
+    assert!(machine.poll_timeout().is_none());
+}
+
+#[test]
+fn a_restart_that_is_asked_for_dials_at_once_and_only_in_a_row_backs_off() {
+    let policy = Policy { max_attempts: Some(0), ..policy() };
+    let mut rig = Rig::with(policy, Place::Handshake);
+    rig.put(&Is(gone()));
+    assert_eq!((rig.place().as_str(), rig.due_in()), ("Waiting", Some(Duration::ZERO)));
+    rig.put(&Timeout);
+    for input in [
+        Is(SessionEvent::Dialed),
+        Is(returned(OnOpen)),
+        Restart,
+        Is(drained()),
+        Is(returned(OnClose)),
+    ] {
+        rig.put(&input);
+    }
+    rig.put(&Is(gone()));
+    assert_eq!((rig.place().as_str(), rig.due_in()), ("Waiting", Some(SECOND)));
+}
+
+#[test]
+fn a_restart_while_on_open_runs_is_no_failure() {
+    let mut rig = Rig::with(Policy { first: FirstAttempt::FailFast, ..policy() }, Place::Opening);
+    for input in [Restart, Is(aborted(OnOpen)), Is(gone()), Timeout] {
+        rig.put(&input);
+    }
+    assert_eq!(rig.said(), "abort on_open; close; dial 2 attempt 2");
+}
+
+#[test]
+fn attempts_are_numbered_from_the_last_stable_session() {
+    for (lived, said) in [(SECOND, "dial 2 attempt 2"), (SECOND * 10, "dial 2 attempt 1")] {
+        let mut rig = Rig::at(Place::Open);
+        rig.put(&Wait(lived));
+        for event in [SessionEvent::HeartbeatLost, drained(), returned(OnClose), gone()] {
+            rig.put(&Is(event));
+        }
+        rig.said();
+        rig.put(&Timeout);
+        assert_eq!(rig.said(), said);
+    }
+}
+
+#[test]
+fn a_restart_that_was_asked_for_is_done_though_the_connection_is_lost_first() {
+    let mut rig =
+        Rig::with(Policy { after_session: AfterSession::Stop, ..policy() }, Place::Opening);
+    for input in [Restart, Is(SessionEvent::HeartbeatLost), Is(returned(OnOpen))] {
+        rig.put(&input);
+    }
+    assert_eq!(rig.place(), "Draining then restart");
 }

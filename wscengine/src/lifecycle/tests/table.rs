@@ -1,9 +1,16 @@
 //! Each place a machine may be in, and what each input that matters there leads to.
 
 use super::super::{Event, SessionEvent};
-use super::kit::{Input, Place, Rig, aborted, broken, drained, fatal, gone, no_dial, panicked, refused, returned, survivable};
-use super::kit::Input::{Is, Past, Pause, PausePast, Release, Restart, RestartPast, RestartThis, Stop, Timeout};
-use crate::handler::Callback::{OnClose, OnCloseError, OnMessage, OnOpen, OnReadError, OnRestartError};
+use super::kit::Input::{
+    Is, Past, Pause, PausePast, Release, Restart, RestartPast, RestartThis, Stop, Timeout,
+};
+use super::kit::{
+    Input, Place, Rig, aborted, broken, drained, fatal, gone, no_dial, panicked, refused, returned,
+    survivable,
+};
+use crate::handler::Callback::{
+    OnClose, OnCloseError, OnMessage, OnOpen, OnReadError, OnRestartError,
+};
 
 /// For each row: put the input to a machine at this place, and see what it wants done and where it is then.
 #[track_caller]
@@ -11,7 +18,11 @@ fn check(place: Place, rows: &[(Input, &str, &str)]) {
     for (input, said, then) in rows {
         let mut rig = Rig::at(place);
         rig.put(input);
-        assert_eq!((rig.said().as_str(), rig.place().as_str()), (*said, *then), "{place:?}: {input:?}");
+        assert_eq!(
+            (rig.said().as_str(), rig.place().as_str()),
+            (*said, *then),
+            "{place:?}: {input:?}"
+        );
     }
 }
 
@@ -74,8 +85,8 @@ fn what_on_open_returns_opens_the_session_or_closes_the_connection() {
             (Is(survivable(None)), "", "Opening"),
             (Is(returned(OnClose)), "", "Opening"),
             (Stop, "abort on_open", "Opening, to close then FailedToStart"),
-            (Restart, "abort on_open", "Opening, to close then retry"),
-            (RestartThis, "abort on_open", "Opening, to close then retry"),
+            (Restart, "abort on_open", "Opening, to close then restart"),
+            (RestartThis, "abort on_open", "Opening, to close then restart"),
             (Pause(1), "deny 1 AlreadyHeld", "Opening"),
         ],
     );
@@ -100,7 +111,11 @@ fn an_on_open_that_was_told_to_go_opens_a_session_only_if_it_had_returned_well()
         Place::OpeningLost,
         &[
             (Is(aborted(OnOpen)), "disconnect", "Dropping then retry"),
-            (Is(returned(OnOpen)), "dispatch; drain Handle", "Draining then reconnect"),
+            (
+                Is(returned(OnOpen)),
+                "dispatch; end sending; drain Handle",
+                "Draining then reconnect",
+            ),
             (Is(gone()), "", "Opening, lost then retry"),
             (Timeout, "warn on_open", "Opening, lost then retry"),
             (Stop, "", "Opening, lost then FailedToStart"),
@@ -113,19 +128,27 @@ fn an_open_session_ends_by_the_peer_by_a_failure_or_by_us() {
     check(
         Place::Open,
         &[
-            (closed(), "drain Handle", "Draining then reconnect"),
-            (Is(fatal()), "drain Handle", "Draining then reconnect"),
-            (lost(), "drain Handle", "Draining then reconnect"),
-            (Is(SessionEvent::WriteStalled), "drain Handle", "Draining then reconnect"),
-            (Is(SessionEvent::IdleTimedOut), "drain Handle", "Draining then reconnect"),
-            (Is(broken()), "drain Handle", "Draining then reconnect"),
-            (Stop, "drain Keep", "Draining then Requested"),
-            (Restart, "drain Keep", "Draining then reconnect"),
-            (RestartThis, "drain Keep", "Draining then reconnect"),
+            (closed(), "end sending; drain Handle", "Draining then reconnect"),
+            (Is(fatal()), "end sending; drain Handle", "Draining then reconnect"),
+            (lost(), "end sending; drain Handle", "Draining then reconnect"),
+            (
+                Is(SessionEvent::WriteStalled),
+                "end sending; drain Handle",
+                "Draining then reconnect",
+            ),
+            (
+                Is(SessionEvent::IdleTimedOut),
+                "end sending; drain Handle",
+                "Draining then reconnect",
+            ),
+            (Is(broken()), "end sending; drain Handle", "Draining then reconnect"),
+            (Stop, "end sending; drain Keep", "Draining then Requested"),
+            (Restart, "end sending; drain Keep", "Draining then restart"),
+            (RestartThis, "end sending; drain Keep", "Draining then restart"),
             (RestartPast, "", "Open"),
             (Is(survivable(None)), "on_read_error", "Open, reporting"),
             (Is(survivable(Some(1))), "on_read_error", "Open, reporting"),
-            (Is(survivable(Some(0))), "drain Handle", "Draining then reconnect"),
+            (Is(survivable(Some(0))), "end sending; drain Handle", "Draining then reconnect"),
             (Is(drained()), "", "Open"),
             (Pause(1), "grant 1", "Open, held by 1"),
             (PausePast(1), "deny 1 SessionEnded", "Open"),
@@ -142,10 +165,18 @@ fn a_holder_keeps_the_connection_until_it_gives_it_back_or_the_session_ends() {
             (Release(1), "dispatch", "Open"),
             (Release(2), "", "Open, held by 1"),
             (Pause(2), "", "Open, held by 1"),
-            (closed(), "revoke 1 ConnectionEnded; drain Handle", "Draining then reconnect"),
-            (lost(), "revoke 1 ConnectionEnded; drain Handle", "Draining then reconnect"),
-            (Stop, "revoke 1 Stopping; drain Keep", "Draining then Requested"),
-            (Restart, "revoke 1 Restarting; drain Keep", "Draining then reconnect"),
+            (
+                closed(),
+                "end sending; revoke 1 ConnectionEnded; drain Handle",
+                "Draining then reconnect",
+            ),
+            (
+                lost(),
+                "end sending; revoke 1 ConnectionEnded; drain Handle",
+                "Draining then reconnect",
+            ),
+            (Stop, "end sending; revoke 1 Stopping; drain Keep", "Draining then Requested"),
+            (Restart, "end sending; revoke 1 Restarting; drain Keep", "Draining then restart"),
             (Is(survivable(None)), "on_read_error", "Open, held by 1, reporting"),
         ],
     );
@@ -156,13 +187,13 @@ fn no_message_flows_while_on_read_error_runs_but_a_holder_may_come() {
     check(
         Place::Reporting,
         &[
-            (Is(returned(OnReadError)), "dispatch", "Open"),
-            (Is(panicked(OnReadError)), "dispatch", "Open"),
+            (Is(returned(OnReadError)), "dispatch after 1", "Open"),
+            (Is(panicked(OnReadError)), "dispatch after 1", "Open"),
             (Is(returned(OnClose)), "", "Open, reporting"),
             (Timeout, "abort on_read_error", "Open, reporting too long"),
             (Pause(1), "grant 1", "Open, held by 1, reporting"),
-            (closed(), "", "Draining, reporting then reconnect"),
-            (Stop, "", "Draining, reporting then Requested"),
+            (closed(), "end sending", "Draining, reporting then reconnect"),
+            (Stop, "end sending", "Draining, reporting then Requested"),
         ],
     );
 }
@@ -172,30 +203,30 @@ fn on_close_waits_until_everything_of_the_session_is_quiet() {
     check(
         Place::Draining,
         &[
-            (Is(drained()), "on_close (restarted, restarting) 2 3", "Notifying then reconnect"),
-            (Is(broken()), "on_close (restarted, restarting) 0 0", "Notifying then reconnect"),
-            (Timeout, "abort messages", "Draining, giving up then reconnect"),
+            (Is(drained()), "on_close (restarted, restarting) 2 3", "Notifying then restart"),
+            (Is(broken()), "on_close (restarted, restarting) 0 0", "Notifying then restart"),
+            (Timeout, "abort messages", "Draining, giving up then restart"),
             (Stop, "", "Draining then Requested"),
-            (Restart, "", "Draining then reconnect"),
-            (closed(), "", "Draining then reconnect"),
-            (lost(), "", "Draining then reconnect"),
-            (Pause(1), "deny 1 SessionEnded", "Draining then reconnect"),
-            (Release(1), "", "Draining then reconnect"),
+            (Restart, "", "Draining then restart"),
+            (closed(), "", "Draining then restart"),
+            (lost(), "", "Draining then restart"),
+            (Pause(1), "deny 1 SessionEnded", "Draining then restart"),
+            (Release(1), "", "Draining then restart"),
         ],
     );
     check(
         Place::DrainingAborted,
         &[
-            (Is(drained()), "on_close (restarted, restarting) 2 3", "Notifying then reconnect"),
-            (Timeout, "warn on_message", "Draining, giving up then reconnect"),
+            (Is(drained()), "on_close (restarted, restarting) 2 3", "Notifying then restart"),
+            (Timeout, "warn on_message", "Draining, giving up then restart"),
         ],
     );
     check(
         Place::DrainingReport,
         &[
-            (Is(returned(OnReadError)), "drain Keep", "Draining then reconnect"),
-            (Is(drained()), "", "Draining, reporting then reconnect"),
-            (Timeout, "abort on_read_error", "Draining, reporting then reconnect"),
+            (Is(returned(OnReadError)), "drain Keep", "Draining then restart"),
+            (Is(drained()), "", "Draining, reporting then restart"),
+            (Timeout, "abort on_read_error", "Draining, reporting then restart"),
         ],
     );
     let nothing_came = "on_close (nothing came after a ping, restarting) 2 3";
@@ -212,6 +243,7 @@ fn a_fatal_read_error_is_told_before_the_close() {
             (Is(returned(OnClose)), "", "Notifying of the error then reconnect"),
             (Timeout, "abort on_read_error", "Notifying of the error too long then reconnect"),
             (Stop, "", "Notifying of the error then Requested"),
+            (Pause(1), "deny 1 SessionEnded", "Notifying of the error then reconnect"),
         ],
     );
 }
@@ -221,24 +253,27 @@ fn after_on_close_a_connection_of_ours_is_closed_and_a_lost_one_dropped() {
     check(
         Place::NotifyingLocal,
         &[
-            (Is(returned(OnClose)), "close", "Closing then reconnect"),
-            (Is(panicked(OnClose)), "close", "Closing then reconnect"),
-            (Is(returned(OnReadError)), "", "Notifying then reconnect"),
-            (Is(gone()), "", "Notifying then reconnect"),
-            (Timeout, "abort on_close", "Notifying too long then reconnect"),
+            (Is(returned(OnClose)), "close", "Closing then restart"),
+            (Is(panicked(OnClose)), "close", "Closing then restart"),
+            (Is(returned(OnReadError)), "", "Notifying then restart"),
+            (Is(gone()), "", "Notifying then restart"),
+            (Timeout, "abort on_close", "Notifying too long then restart"),
             (Stop, "", "Notifying then Requested"),
-            (Restart, "", "Notifying then reconnect"),
-            (Pause(1), "deny 1 AlreadyHeld", "Notifying then reconnect"),
+            (Restart, "", "Notifying then restart"),
+            (Pause(1), "deny 1 AlreadyHeld", "Notifying then restart"),
         ],
     );
     check(
         Place::NotifyingLate,
         &[
-            (Is(aborted(OnClose)), "close", "Closing then reconnect"),
-            (Timeout, "warn on_close", "Notifying too long then reconnect"),
+            (Is(aborted(OnClose)), "close", "Closing then restart"),
+            (Timeout, "warn on_close", "Notifying too long then restart"),
         ],
     );
-    check(Place::NotifyingPeer, &[(Is(returned(OnClose)), "disconnect", "Dropping then reconnect")]);
+    check(
+        Place::NotifyingPeer,
+        &[(Is(returned(OnClose)), "disconnect", "Dropping then reconnect")],
+    );
 }
 
 #[test]
@@ -247,12 +282,12 @@ fn a_closing_handshake_that_fails_is_told_and_one_that_hangs_is_cut_short() {
         Place::Handshake,
         &[
             (Is(gone()), "", "Waiting"),
-            (Is(broken()), "on_close_error Io", "Reporting the close then reconnect"),
-            (Timeout, "disconnect", "Dropping then reconnect"),
+            (Is(broken()), "on_close_error Io", "Reporting the close then restart"),
+            (Timeout, "disconnect", "Dropping then restart"),
             (Stop, "", "Closing then Requested"),
-            (Restart, "", "Closing then reconnect"),
-            (closed(), "", "Closing then reconnect"),
-            (Pause(1), "deny 1 SessionEnded", "Closing then reconnect"),
+            (Restart, "", "Closing then restart"),
+            (closed(), "", "Closing then restart"),
+            (Pause(1), "deny 1 SessionEnded", "Closing then restart"),
         ],
     );
     check(
@@ -268,9 +303,9 @@ fn a_closing_handshake_that_fails_is_told_and_one_that_hangs_is_cut_short() {
         Place::CloseReport,
         &[
             (Is(returned(OnCloseError)), "", "Waiting"),
-            (Is(gone()), "", "Reporting the close then reconnect"),
-            (Is(returned(OnClose)), "", "Reporting the close then reconnect"),
-            (Timeout, "abort on_close_error", "Reporting the close too long then reconnect"),
+            (Is(gone()), "", "Reporting the close then restart"),
+            (Is(returned(OnClose)), "", "Reporting the close then restart"),
+            (Timeout, "abort on_close_error", "Reporting the close too long then restart"),
             (Stop, "", "Reporting the close then Requested"),
         ],
     );
