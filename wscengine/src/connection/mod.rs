@@ -225,7 +225,11 @@ impl<C: Connection> Io<C> {
         self.poll_read(cx);
         self.poll_timers(cx);
         self.poll_write(cx);
-        self.poll_phase(cx)
+        let turn = self.poll_phase(cx);
+        if turn.is_pending() {
+            self.rearm(cx);
+        }
+        turn
     }
 
     fn report(&self, event: SessionEvent) {

@@ -73,6 +73,19 @@ impl<C: Connection> Io<C> {
         }
     }
 
+    /// Writing and closing start clocks after the timers were looked at: without this nothing would wake the task.
+    pub(super) fn rearm(&mut self, cx: &mut Context<'_>) {
+        let Some(deadline) = self.next_deadline() else { return };
+        if self.timers.sleep.as_ref().is_some_and(|sleep| sleep.deadline() == deadline) {
+            return;
+        }
+        let sleep = self.timers.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        sleep.as_mut().reset(deadline);
+        if sleep.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     fn next_deadline(&self) -> Option<Instant> {
         let listening = matches!(self.phase, Phase::Serving) && self.reading.is_listening();
         let heartbeat = self.timers.heartbeat.as_ref().filter(|_| listening);
