@@ -115,7 +115,7 @@ async fn guarantee_2_an_attempt_whose_on_open_failed_has_no_on_close() {
         let result = if opened.attempt == 2 { Err("not yet".into()) } else { Ok(()) };
         async move { result }.boxed()
     });
-    let mut rig = start_with(probe, |builder| builder.backoff(NoBackoff).stable_after(secs(0))).await;
+    let mut rig = start_with(probe, |builder| builder.backoff(NoBackoff)).await;
     rig.close_by_peer();
     let refused = within(rig.server.accept()).await;
     rig.accept().await;

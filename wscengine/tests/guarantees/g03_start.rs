@@ -128,7 +128,7 @@ async fn guarantee_3_a_connection_lost_during_on_open_fails_the_start_at_once() 
         let journal = probe.journal.clone();
         let ((result, _peer), took) = timed(start_accepted(probe, end)).await;
         assert!(took < secs(2), "it took {took:?}");
-        assert!(matches!(attempt_error(result), AttemptError::ConnectionLost));
+        assert!(matches!(attempt_error(result), AttemptError::ConnectionLost(_)));
         assert_eq!(journal.lines(), ["open", "dropped on_open"]);
     }
 }

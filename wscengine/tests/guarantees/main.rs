@@ -19,3 +19,12 @@ mod g07_stop;
 mod g08_panics;
 mod g09_deadlines;
 mod g10_last_handle;
+
+mod closing;
+mod liveness;
+mod pause_end;
+mod pause_grant;
+mod pause_order;
+mod read_errors;
+mod reconnect;
+mod sending;
