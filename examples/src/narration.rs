@@ -48,10 +48,12 @@ impl fmt::Display for Step {
     }
 }
 
+type Tell = dyn Fn(Step, &str) + Send + Sync;
+
 /// Takes the lines. A cheap handle.
 #[derive(Clone)]
 pub struct Narrator {
-    tell: Arc<dyn Fn(Step, &str) + Send + Sync>,
+    tell: Arc<Tell>,
 }
 
 impl Narrator {

@@ -1,9 +1,14 @@
 //! The metrics of an engine, as a reader in memory sees them.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
+
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::data::{
+    AggregatedMetrics, GaugeDataPoint, HistogramDataPoint, MetricData, ResourceMetrics,
+    ScopeMetrics, SumDataPoint,
+};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use tokio::time::timeout;
 use wscengine::testing::memory::{self, Fault};
@@ -36,7 +41,7 @@ impl Measured {
         let scopes = self.0.iter().flat_map(ResourceMetrics::scope_metrics);
         let mut metrics = scopes
             .filter(|scope| scope.scope().name() == "wscengine")
-            .flat_map(|scope| scope.metrics());
+            .flat_map(ScopeMetrics::metrics);
         metrics
             .find(|metric| metric.name() == name)
             .unwrap_or_else(|| panic!("{name} was measured"))
@@ -49,7 +54,7 @@ impl Measured {
             panic!("{name} is a counter")
         };
         let of = sum.data_points().filter(|point| has(point.attributes(), attribute));
-        of.map(|point| point.value()).sum()
+        of.map(SumDataPoint::value).sum()
     }
 
     /// How often a duration was recorded.
@@ -59,7 +64,7 @@ impl Measured {
         };
         all.data_points()
             .filter(|point| has(point.attributes(), attribute))
-            .map(|point| point.count())
+            .map(HistogramDataPoint::count)
             .sum()
     }
 
@@ -70,7 +75,7 @@ impl Measured {
         };
         let values = gauge
             .data_points()
-            .flat_map(|point| point.attributes())
+            .flat_map(GaugeDataPoint::attributes)
             .map(|key| key.value.as_str().into_owned());
         let mut values: Vec<_> = values.collect();
         values.sort();

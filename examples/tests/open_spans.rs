@@ -1,5 +1,7 @@
 //! A long session keeps nothing: neither spans nor memory. A binary of its own, since it looks at its process's memory.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

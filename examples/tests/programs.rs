@@ -1,5 +1,7 @@
 //! The examples as a user runs them. `cargo test` builds them before this runs.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
+
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
