@@ -9,6 +9,7 @@ mod closes;
 mod echo;
 mod frames;
 mod handshakes;
+mod readme;
 mod reconnect;
 mod spans;
 mod tls;
