@@ -135,22 +135,25 @@ async fn echo_without_its_server_exits_1_and_says_why() {
 #[tokio::test]
 async fn echo_only_warns_when_the_collector_is_away_or_silent() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    for address in [unused_address().await, silent.local_addr().unwrap().to_string()] {
-        for protocol in ["grpc", "http/protobuf"] {
-            let began = Instant::now();
-            let mut command = example("echo");
-            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
-            let output = output(command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)).await;
-            assert!(output.status.success());
-            assert!(
-                text(&output.stderr).contains("warning: traces were not exported"),
-                "{}",
-                text(&output.stderr)
-            );
-            // The run itself, 3 s for the flush, and some for a busy machine.
-            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-        }
-    }
+    let (away, silent_one) = (unused_address().await, silent.local_addr().unwrap().to_string());
+    tokio::join!(
+        warns(&away, "grpc"),
+        warns(&away, "http/protobuf"),
+        warns(&silent_one, "grpc"),
+        warns(&silent_one, "http/protobuf")
+    );
+}
+
+async fn warns(collector: &str, protocol: &str) {
+    let began = Instant::now();
+    let mut command = example("echo");
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"));
+    let output = output(command.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)).await;
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{protocol}: {stderr}");
+    assert!(stderr.contains("warning: traces were not exported"), "{protocol}: {stderr}");
+    // The run itself, 3 s for the flush, and some for a busy machine.
+    assert!(began.elapsed() < Duration::from_secs(10), "{protocol}: {:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod collector;
 mod echo;
 mod export;
 mod failures;
+mod levels;
 mod propagation;
 mod trace;
