@@ -106,9 +106,9 @@ async fn a05_a_peer_that_takes_no_byte_ends_the_session_after_the_write_timeout(
     let payload = Message::from_binary(vec![7u8; 1 << 20]);
     while within(engine.send(payload.clone())).await.is_ok() {}
     assert!(matches!(events.closed().await.cause, wscengine::CloseCause::WriteStalled));
-    let _second = server.accept().await;
+    let second = server.accept().await;
     assert!(events.opened().await);
-    drop(connection);
+    drop((connection, second));
     within(engine.stop()).await;
 }
 

@@ -35,7 +35,12 @@ async fn each_is(kind: ReadErrorKind, code: u16, violations: &[(&str, Vec<u8>)])
     }
     connection.send_text("still alive").await;
     assert_eq!(events.message().await.text(), Some("still alive"));
-    let (_, told) = within(async { tokio::join!(engine.stop(), connection.frame()) }).await;
+    let answer = async {
+        let told = connection.frame().await;
+        connection.close(1001, "").await;
+        told
+    };
+    let (_, told) = within(async { tokio::join!(engine.stop(), answer) }).await;
     assert_eq!(told.and_then(|told| told.close_code()), Some(1001));
     assert_eq!(engine.stats().sessions, violations.len() as u64 + 1);
     assert_eq!(engine.stats().panics, 0);
@@ -123,8 +128,9 @@ async fn messages_before_a_violation_in_the_same_segment_are_handled() {
     assert_eq!(events.message().await.payload(), b"two");
     assert_eq!(events.read_error().await, ReadErrorKind::Protocol);
     events.closed().await;
-    let _second = server.accept().await;
+    let second = server.accept().await;
     assert!(events.opened().await);
+    drop(second);
     within(engine.stop()).await;
 }
 
