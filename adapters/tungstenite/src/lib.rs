@@ -18,3 +18,8 @@ pub use tokio_tungstenite;
 pub use connection::TungsteniteConnection;
 pub use stream::Checked;
 pub use transport::{FromStreams, TungsteniteTransport};
+
+/// The program in README.md compiles: it is a doctest of this crate, which has all that it needs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
