@@ -62,7 +62,10 @@ impl World {
     /// Lives until the engine has stopped, and a little longer.
     pub(super) fn live(mut self) -> Seen {
         let mut left = self.rng.usize(50..4_000);
+        let mut steps = 0;
         while !matches!(self.machine.state(), State::Stopped(_)) {
+            steps += 1;
+            assert!(steps < MOST_STEPS, "a life without an end: {:?}", self.machine.state());
             left = left.saturating_sub(1);
             match left {
                 0 if self.rng.u8(..) < 64 => self.handle(Event::Stop),
@@ -211,6 +214,9 @@ impl World {
         }
     }
 }
+
+/// Far more than any life takes: it is told to stop before it is a tenth as old.
+const MOST_STEPS: usize = 100_000;
 
 fn any_policy(rng: &mut Rng) -> Policy {
     fn one<T: Clone>(rng: &mut Rng, of: &[T]) -> T {
