@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt;
 use wscengine::testing::memory::{Fault, PeerEvent};
 use wscengine::{
-    AttemptError, CloseCause, Closed, ConnectErrorKind, Initiator, OutcomeKind, ReadErrorKind, RecvError, Revoked,
-    SendErrorKind,
+    AttemptError, CloseCause, Closed, ConnectErrorKind, Initiator, OutcomeKind, ReadErrorKind,
+    RecvError, Revoked, SendErrorKind,
 };
 
 use crate::support::{
-    Journal, Probe, Rig, assert_took, farewell_of, frame, rest_of, secs, settle, start, start_with, timed, within,
+    Journal, Probe, Rig, assert_took, farewell_of, frame, rest_of, secs, settle, start, start_with,
+    timed, within,
 };
 
 /// A probe that keeps what `on_close` was told.
@@ -68,7 +69,9 @@ async fn a_close_of_the_peer_without_a_code_has_no_frame() {
 async fn a_lost_connection_is_nobodys_doing() {
     let (closed, code) = ended(true, |rig| rig.peer.reset()).await;
     assert_eq!((closed.initiator, code), (Initiator::Lost, None));
-    assert!(matches!(closed.cause, CloseCause::ReadFailed(error) if error.kind() == ReadErrorKind::Io));
+    assert!(
+        matches!(closed.cause, CloseCause::ReadFailed(error) if error.kind() == ReadErrorKind::Io)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +83,8 @@ async fn without_auto_reconnect_no_session_follows() {
 #[tokio::test(start_paused = true)]
 async fn the_frame_that_on_close_returns_is_the_one_that_is_sent() {
     for restart in [false, true] {
-        let probe = Probe::default().on_close(|_, _| async { Some(frame(4242, "so long")) }.boxed());
+        let probe =
+            Probe::default().on_close(|_, _| async { Some(frame(4242, "so long")) }.boxed());
         let mut rig = start(probe).await;
         if restart {
             rig.engine.restart();
@@ -93,8 +97,9 @@ async fn the_frame_that_on_close_returns_is_the_one_that_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn the_frame_of_one_session_is_not_sent_in_the_next() {
-    let probe = Probe::default()
-        .on_close(|_, closed| async move { closed.restarting.then(|| frame(4242, "once")) }.boxed());
+    let probe = Probe::default().on_close(|_, closed| {
+        async move { closed.restarting.then(|| frame(4242, "once")) }.boxed()
+    });
     let mut rig = start(probe).await;
     rig.engine.restart();
     rig.reopened().await;
@@ -122,7 +127,8 @@ async fn on_close_may_log_out_and_receive_the_answer_when_we_end_the_session() {
         let journal = seen.clone();
         async move {
             conn.send("log out").await.unwrap();
-            let answer = conn.recv_matching(|message| message.text() == Some("logged out")).await.unwrap();
+            let answer =
+                conn.recv_matching(|message| message.text() == Some("logged out")).await.unwrap();
             journal.note(format!("answer {}", answer.text().unwrap()));
             conn.ping().await.unwrap();
             None
@@ -141,8 +147,11 @@ async fn on_close_may_log_out_and_receive_the_answer_when_we_end_the_session() {
 
 #[tokio::test(start_paused = true)]
 async fn every_call_on_the_connection_fails_at_once_when_the_peer_ended_the_session() {
-    let ends: [fn(&Rig); 3] =
-        [|rig| rig.peer.close(None), |rig| rig.peer.reset(), |rig| rig.peer.read_error(ReadErrorKind::TooBig.into())];
+    let ends: [fn(&Rig); 3] = [
+        |rig| rig.peer.close(None),
+        |rig| rig.peer.reset(),
+        |rig| rig.peer.read_error(ReadErrorKind::TooBig.into()),
+    ];
     for end in ends {
         let journal = Journal::default();
         let seen = journal.clone();
@@ -150,9 +159,15 @@ async fn every_call_on_the_connection_fails_at_once_when_the_peer_ended_the_sess
             let journal = seen.clone();
             async move {
                 let received = conn.recv().await;
-                assert!(matches!(received, Err(RecvError::Revoked(Revoked::ConnectionEnded))), "{received:?}");
+                assert!(
+                    matches!(received, Err(RecvError::Revoked(Revoked::ConnectionEnded))),
+                    "{received:?}"
+                );
                 let kind = conn.send("x").await.unwrap_err().kind();
-                assert!(matches!(kind, SendErrorKind::Revoked | SendErrorKind::SessionEnded), "{kind:?}");
+                assert!(
+                    matches!(kind, SendErrorKind::Revoked | SendErrorKind::SessionEnded),
+                    "{kind:?}"
+                );
                 assert!(conn.send_flushed("x").await.is_err() && conn.ping().await.is_err());
                 journal.note("all failed");
                 None
@@ -245,7 +260,12 @@ async fn on_restart_error_is_told_the_error_and_the_number_of_the_retry() {
         async {}
     });
     let mut rig = start_with(probe, |builder| builder.stable_after(secs(0))).await;
-    let kinds = [ConnectErrorKind::Resolve, ConnectErrorKind::Connect, ConnectErrorKind::Tls, ConnectErrorKind::Status];
+    let kinds = [
+        ConnectErrorKind::Resolve,
+        ConnectErrorKind::Connect,
+        ConnectErrorKind::Tls,
+        ConnectErrorKind::Status,
+    ];
     rig.server.script(kinds.map(|kind| Fault::Refuse(kind.into())));
     rig.close_by_peer();
     rig.reopened().await;

@@ -70,7 +70,10 @@ async fn guarantee_1_a_dial_that_timed_out_is_gone_before_the_next_begins() {
 #[tokio::test(start_paused = true)]
 async fn guarantee_1_no_dial_after_stop_was_called_while_backing_off() {
     let rig = start(Probe::default()).await;
-    rig.server.script([Fault::Refuse(ConnectErrorKind::Connect.into()), Fault::Refuse(ConnectErrorKind::Connect.into())]);
+    rig.server.script([
+        Fault::Refuse(ConnectErrorKind::Connect.into()),
+        Fault::Refuse(ConnectErrorKind::Connect.into()),
+    ]);
     rig.close_by_peer();
     rig.journal.until("restart error 2").await;
     let dials = rig.server.dials();
@@ -103,7 +106,11 @@ async fn guarantee_1_no_dial_after_exit_and_restart_in_one_breath() {
         }
         within(rig.engine.stopped()).await;
         tokio::time::sleep(secs(3_600)).await;
-        assert_eq!((rig.server.dials(), rig.server.live()), (1, 0), "restart first: {restart_first}");
+        assert_eq!(
+            (rig.server.dials(), rig.server.live()),
+            (1, 0),
+            "restart first: {restart_first}"
+        );
     }
 }
 

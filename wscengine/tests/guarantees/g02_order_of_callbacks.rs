@@ -71,7 +71,8 @@ async fn guarantee_2_messages_that_come_during_on_open_wait_for_it() {
         peer.send("early");
         peer
     };
-    let (engine, _peer) = within(async { tokio::join!(builder.build().unwrap().start(), accept) }).await;
+    let (engine, _peer) =
+        within(async { tokio::join!(builder.build().unwrap().start(), accept) }).await;
     journal.until("message early").await;
     within(engine.unwrap().stop()).await;
     assert_eq!(journal.lines(), ["open", "opened", "message early", "close stopped"]);
@@ -125,12 +126,20 @@ async fn guarantee_2_an_attempt_whose_on_open_failed_has_no_on_close() {
     rig.stop().await;
     assert_eq!(
         rig.journal.lines(),
-        ["open", "close closed by the peer with 1012", "reopen", "restart error 2", "reopen", "close stopped"]
+        [
+            "open",
+            "close closed by the peer with 1012",
+            "reopen",
+            "restart error 2",
+            "reopen",
+            "close stopped"
+        ]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn guarantee_2_a_session_that_is_closed_as_soon_as_it_is_open_still_has_its_messages_and_its_on_close() {
+async fn guarantee_2_a_session_that_is_closed_as_soon_as_it_is_open_still_has_its_messages_and_its_on_close()
+ {
     let mut rig = start_with(Probe::default(), |builder| builder.backoff(NoBackoff)).await;
     rig.close_by_peer();
     rig.accept().await;
@@ -214,22 +223,24 @@ async fn guarantee_2_on_restart_what_was_read_ahead_is_what_on_close_receives_fi
 async fn guarantee_2_read_ahead_goes_to_on_close(end: End, cause: &str) {
     let journal = Journal::default();
     let seen = journal.clone();
-    let probe = Probe::new(&journal).on_message(|_, _| tokio::time::sleep(secs(1))).on_close(move |conn, closed| {
-        let journal = seen.clone();
-        async move {
-            journal.note(format!("unhandled {}", closed.unhandled));
-            for _ in 0..closed.unhandled {
-                let message = conn.recv().await.unwrap();
-                journal.note(format!("received {}", message.text().unwrap()));
+    let probe = Probe::new(&journal).on_message(|_, _| tokio::time::sleep(secs(1))).on_close(
+        move |conn, closed| {
+            let journal = seen.clone();
+            async move {
+                journal.note(format!("unhandled {}", closed.unhandled));
+                for _ in 0..closed.unhandled {
+                    let message = conn.recv().await.unwrap();
+                    journal.note(format!("received {}", message.text().unwrap()));
+                }
+                // And what comes after it.
+                conn.send("bye").await.unwrap();
+                let answer = conn.recv().await.unwrap();
+                journal.note(format!("received {}", answer.text().unwrap()));
+                None
             }
-            // And what comes after it.
-            conn.send("bye").await.unwrap();
-            let answer = conn.recv().await.unwrap();
-            journal.note(format!("received {}", answer.text().unwrap()));
-            None
-        }
-        .boxed()
-    });
+            .boxed()
+        },
+    );
     let mut rig = start(probe).await;
     for text in ["1", "2", "3", "4"] {
         rig.peer.send(text);

@@ -6,14 +6,19 @@ use std::io;
 
 use futures_util::FutureExt;
 use wscengine::testing::memory::{Fault, MemoryPeer};
-use wscengine::{AttemptError, ConnectError, ConnectErrorKind, Engine, OutcomeKind, Phase, StartError, Status};
+use wscengine::{
+    AttemptError, ConnectError, ConnectErrorKind, Engine, OutcomeKind, Phase, StartError, Status,
+};
 
 use crate::support::{
     Journal, Probe, assert_at_once, assert_took, builder, farewell_of, secs, timed, within,
 };
 
 /// Starts an engine against a server that accepts, and gives the peer too.
-async fn start_accepted(probe: Probe, serve: impl FnOnce(&MemoryPeer)) -> (Result<Engine, StartError>, MemoryPeer) {
+async fn start_accepted(
+    probe: Probe,
+    serve: impl FnOnce(&MemoryPeer),
+) -> (Result<Engine, StartError>, MemoryPeer) {
     let (builder, mut server) = builder(probe);
     let accept = async {
         let peer = server.accept().await;
@@ -74,7 +79,9 @@ async fn guarantee_3_start_fails_with_the_dials_own_error_and_its_cause() {
         let (result, took) = timed(builder.build().unwrap().start()).await;
         assert_at_once(took);
         let error = result.unwrap_err();
-        let StartError::Attempt(AttemptError::Connect(connect)) = &error else { panic!("{error:?}") };
+        let StartError::Attempt(AttemptError::Connect(connect)) = &error else {
+            panic!("{error:?}")
+        };
         assert_eq!(connect.kind(), kind);
         let mut source: &(dyn Error + 'static) = &error;
         while let Some(next) = source.source() {
@@ -97,9 +104,10 @@ async fn guarantee_3_a_dial_that_hangs_fails_after_the_connect_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn guarantee_3_an_error_of_on_open_is_what_start_returns_and_the_connection_closes_with_1001() {
-    let probe =
-        Probe::default().on_open(|_, _| async { Err(io::Error::other("wrong password").into()) }.boxed());
+async fn guarantee_3_an_error_of_on_open_is_what_start_returns_and_the_connection_closes_with_1001()
+{
+    let probe = Probe::default()
+        .on_open(|_, _| async { Err(io::Error::other("wrong password").into()) }.boxed());
     let journal = probe.journal.clone();
     let (result, mut peer) = start_accepted(probe, |_| {}).await;
     let AttemptError::OnOpen(source) = attempt_error(result) else { panic!("not on_open's") };
@@ -114,7 +122,9 @@ async fn guarantee_3_an_on_open_past_its_deadline_is_dropped_and_named() {
     let journal = probe.journal.clone();
     let ((result, mut peer), took) = timed(start_accepted(probe, |_| {})).await;
     assert_took(took, secs(30));
-    assert!(matches!(attempt_error(result), AttemptError::OnOpenTimeout(limit) if limit == secs(30)));
+    assert!(
+        matches!(attempt_error(result), AttemptError::OnOpenTimeout(limit) if limit == secs(30))
+    );
     assert_eq!(journal.lines(), ["open", "dropped on_open"]);
     assert_eq!(farewell_of(&mut peer).await.unwrap().code().0, 1001);
 }

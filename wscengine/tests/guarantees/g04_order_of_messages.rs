@@ -43,7 +43,8 @@ async fn guarantee_4_lent_and_owned_messages_keep_one_order() {
         if at % 2 == 0 {
             pair.iter().for_each(|text| rig.peer.send(text.clone()));
         } else {
-            let lent: Vec<_> = pair.iter().map(|text| (MessageKind::Text, text.as_bytes())).collect();
+            let lent: Vec<_> =
+                pair.iter().map(|text| (MessageKind::Text, text.as_bytes())).collect();
             rig.peer.send_lent(&lent);
         }
     }
@@ -121,7 +122,11 @@ async fn guarantee_4_messages_of_one_key_never_run_at_once_and_do_not_hold_up_ot
     }
     rig.peer.send("other:0");
     rig.journal.until("message other:0").await;
-    assert!(rig.journal.messages().len() <= 3, "the other key waited: {:?}", rig.journal.messages());
+    assert!(
+        rig.journal.messages().len() <= 3,
+        "the other key waited: {:?}",
+        rig.journal.messages()
+    );
     rig.journal.until_messages(21).await;
     assert!(rig.journal.most_messages_at_once() <= 2);
 }

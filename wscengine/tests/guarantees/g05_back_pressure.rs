@@ -32,7 +32,8 @@ async fn guarantee_5_what_exceeds_the_read_ahead_in_messages_stays_with_the_peer
 #[tokio::test(start_paused = true)]
 async fn guarantee_5_what_exceeds_the_read_ahead_in_bytes_stays_with_the_peer() {
     let rig =
-        start_with(Probe::default().on_message(never), |builder| builder.read_ahead(1_000, 10_000)).await;
+        start_with(Probe::default().on_message(never), |builder| builder.read_ahead(1_000, 10_000))
+            .await;
     for _ in 0..1_000 {
         rig.peer.send("x".repeat(5_000));
     }
@@ -59,7 +60,10 @@ async fn guarantee_5_reading_goes_on_when_there_is_room_again_and_nothing_is_los
         rig.peer.send(number.to_string());
     }
     rig.journal.until_messages(500).await;
-    assert_eq!(rig.journal.messages(), (0..500).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        rig.journal.messages(),
+        (0..500).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
     assert_eq!(rig.peer.unread(), 0);
 }
 

@@ -5,7 +5,9 @@ use tokio::time::Instant;
 use wscengine::testing::memory::{MemoryPeer, PeerEvent};
 use wscengine::{Message, RecvError, Revoked, Session};
 
-use crate::support::{Journal, Probe, Rig, assert_at_once, frame, secs, settle, start, start_with, timed, within};
+use crate::support::{
+    Journal, Probe, Rig, assert_at_once, frame, secs, settle, start, start_with, timed, within,
+};
 
 /// Pings the client, and asserts that the answer takes no time.
 async fn assert_answers_pings(peer: &mut MemoryPeer) {
@@ -50,7 +52,8 @@ fn never(_: Session, _: Message<'static>) -> impl Future<Output = ()> + Send {
 
 /// An engine whose workers all wait for ever.
 async fn all_busy(workers: usize) -> Rig {
-    let rig = start_with(Probe::default().on_message(never), |builder| builder.workers(workers)).await;
+    let rig =
+        start_with(Probe::default().on_message(never), |builder| builder.workers(workers)).await;
     for number in 0..workers + 10 {
         rig.peer.send(number.to_string());
     }
@@ -103,7 +106,8 @@ async fn guarantee_6_pings_are_answered_while_on_open_and_on_close_run() {
         assert_answers_pings(&mut peer).await;
         peer
     };
-    let (engine, mut peer) = within(async { tokio::join!(builder.build().unwrap().start(), serve) }).await;
+    let (engine, mut peer) =
+        within(async { tokio::join!(builder.build().unwrap().start(), serve) }).await;
     engine.unwrap().control().exit();
     journal.until("close stopped").await;
     assert_answers_pings(&mut peer).await;

@@ -11,12 +11,14 @@ use wscengine::testing::memory::{Fault, MemoryServer};
 use wscengine::{Callback, ConnectErrorKind, Control, Engine, OutcomeKind, StartError, Status};
 
 use crate::support::{
-    Journal, Probe, assert_at_once, assert_took, builder, farewell_of, secs, settle, start, start_with, timed, within,
-    within_real,
+    Journal, Probe, assert_at_once, assert_took, builder, farewell_of, secs, settle, start,
+    start_with, timed, within, within_real,
 };
 
 /// Starts an engine in the background, and gives what leads to its end.
-fn begin(probe: Probe) -> (tokio::task::JoinHandle<Result<Engine, StartError>>, Control, MemoryServer) {
+fn begin(
+    probe: Probe,
+) -> (tokio::task::JoinHandle<Result<Engine, StartError>>, Control, MemoryServer) {
     let (builder, server) = builder(probe);
     let prepared = builder.build().unwrap();
     let control = prepared.control();
@@ -27,7 +29,11 @@ fn begin(probe: Probe) -> (tokio::task::JoinHandle<Result<Engine, StartError>>, 
 async fn exit(control: &Control) -> Duration {
     let mut status = control.status();
     control.exit();
-    timed(async { status.wait_for(|status| matches!(status, Status::Stopped { .. })).await.map(drop) }).await.1
+    timed(async {
+        status.wait_for(|status| matches!(status, Status::Stopped { .. })).await.map(drop)
+    })
+    .await
+    .1
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +74,10 @@ async fn guarantee_7_stop_is_at_once_while_open_and_idle() {
     let mut rig = start(Probe::default()).await;
     let (outcome, took) = timed(rig.engine.stop()).await;
     assert_at_once(took);
-    assert_eq!((outcome.kind(), outcome.is_forced(), outcome.blocked()), (OutcomeKind::Requested, false, None));
+    assert_eq!(
+        (outcome.kind(), outcome.is_forced(), outcome.blocked()),
+        (OutcomeKind::Requested, false, None)
+    );
     assert_eq!(farewell_of(&mut rig.peer).await.unwrap().code().0, 1001);
 }
 
@@ -110,7 +119,10 @@ async fn guarantee_7_stop_while_draining_a_session_that_the_peer_closed_is_bound
     let (_, took) = timed(rig.engine.stop()).await;
     assert!(took < secs(4), "it took {took:?}");
     assert_eq!(rig.server.dials(), 1);
-    assert_eq!(rig.journal.lines()[2..], ["dropped on_message", "close closed by the peer with 1012"]);
+    assert_eq!(
+        rig.journal.lines()[2..],
+        ["dropped on_message", "close closed by the peer with 1012"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +257,10 @@ async fn guarantee_7_an_on_message_that_blocks_its_thread_is_named_in_the_outcom
             async move { blocks() }
         });
         let rig = start_with(probe, |builder| {
-            builder.workers(workers).stop_timeout(Duration::from_millis(300)).drain_timeout(Duration::from_millis(50))
+            builder
+                .workers(workers)
+                .stop_timeout(Duration::from_millis(300))
+                .drain_timeout(Duration::from_millis(50))
         })
         .await;
         rig.peer.send("block");

@@ -3,7 +3,9 @@
 
 use futures_util::FutureExt;
 use wscengine::testing::memory::Fault;
-use wscengine::{AttemptError, ConnectErrorKind, OutcomeKind, ReadError, ReadErrorKind, StartError};
+use wscengine::{
+    AttemptError, ConnectErrorKind, OutcomeKind, ReadError, ReadErrorKind, StartError,
+};
 
 use crate::support::{Probe, builder, farewell_of, settle, start, start_with, within};
 
@@ -41,7 +43,8 @@ async fn guarantee_8_a_panic_before_the_first_await_of_on_message_is_caught_too(
 
 #[tokio::test(start_paused = true)]
 async fn guarantee_8_a_panic_in_on_open_fails_the_start_and_closes_with_1001() {
-    let (builder, mut server) = builder(Probe::default().on_open(|_, _| async { panic!("on purpose") }.boxed()));
+    let (builder, mut server) =
+        builder(Probe::default().on_open(|_, _| async { panic!("on purpose") }.boxed()));
     let (result, mut peer) =
         within(async { tokio::join!(builder.build().unwrap().start(), server.accept()) }).await;
     assert!(matches!(result, Err(StartError::Attempt(AttemptError::OnOpenPanicked))), "{result:?}");
@@ -50,8 +53,9 @@ async fn guarantee_8_a_panic_in_on_open_fails_the_start_and_closes_with_1001() {
 
 #[tokio::test(start_paused = true)]
 async fn guarantee_8_a_panic_in_on_open_of_a_restart_fails_that_attempt_only() {
-    let probe = Probe::default()
-        .on_open(|_, opened| async move { if opened.attempt == 2 { panic!("on purpose") } else { Ok(()) } }.boxed());
+    let probe = Probe::default().on_open(|_, opened| {
+        async move { if opened.attempt == 2 { panic!("on purpose") } else { Ok(()) } }.boxed()
+    });
     let mut rig = start(probe).await;
     rig.close_by_peer();
     let _panicked = within(rig.server.accept()).await;
@@ -74,7 +78,8 @@ async fn guarantee_8_a_panic_in_on_read_error_leaves_the_session_open() {
 
 #[tokio::test(start_paused = true)]
 async fn guarantee_8_a_panic_in_on_close_does_not_keep_the_engine_from_closing_or_reconnecting() {
-    let mut rig = start(Probe::default().on_close(|_, _| async { panic!("on purpose") }.boxed())).await;
+    let mut rig =
+        start(Probe::default().on_close(|_, _| async { panic!("on purpose") }.boxed())).await;
     rig.close_by_peer();
     rig.reopened().await;
     assert_eq!(rig.stop().await.kind(), OutcomeKind::Requested);
@@ -93,8 +98,12 @@ async fn guarantee_8_a_panic_in_on_close_error_does_not_keep_the_engine_from_end
 
 #[tokio::test(start_paused = true)]
 async fn guarantee_8_a_panic_in_on_restart_error_does_not_keep_the_engine_from_coming_back() {
-    let mut rig = start(Probe::default().on_restart_error(|_, _, _| async { panic!("on purpose") })).await;
-    rig.server.script([Fault::Refuse(ConnectErrorKind::Connect.into()), Fault::Refuse(ConnectErrorKind::Tls.into())]);
+    let mut rig =
+        start(Probe::default().on_restart_error(|_, _, _| async { panic!("on purpose") })).await;
+    rig.server.script([
+        Fault::Refuse(ConnectErrorKind::Connect.into()),
+        Fault::Refuse(ConnectErrorKind::Tls.into()),
+    ]);
     rig.close_by_peer();
     rig.reopened().await;
     assert_eq!(rig.engine.stats().panics, 2);
@@ -117,7 +126,9 @@ async fn guarantee_8_a_panic_while_holding_the_connection_gives_it_back() {
 #[tokio::test(start_paused = true)]
 async fn guarantee_8_a_panic_in_the_key_of_ordered_by_loses_no_message() {
     let rig = start_with(Probe::default(), |builder| {
-        builder.workers(2).ordered_by(|message| assert!(message.text() != Some("bad"), "on purpose"))
+        builder
+            .workers(2)
+            .ordered_by(|message| assert!(message.text() != Some("bad"), "on purpose"))
     })
     .await;
     rig.peer.send("bad");
@@ -130,7 +141,8 @@ async fn guarantee_8_a_panic_in_the_predicate_of_recv_matching_harms_nobody_else
     let rig = start(Probe::default()).await;
     let mut held = within(rig.engine.pause()).await.unwrap();
     rig.peer.send("1");
-    let task = tokio::spawn(async move { held.recv_matching(|_| panic!("on purpose")).await.map(drop) });
+    let task =
+        tokio::spawn(async move { held.recv_matching(|_| panic!("on purpose")).await.map(drop) });
     assert!(within(task).await.unwrap_err().is_panic());
     rig.journal.until("message 1").await;
 }

@@ -5,10 +5,14 @@ use std::pin::pin;
 
 use futures_util::FutureExt;
 use wscengine::testing::memory::{Fault, PeerEvent};
-use wscengine::{OutcomeKind, PauseError, PingError, RecvError, ReadError, ReadErrorKind, Revoked, SendErrorKind, Status};
+use wscengine::{
+    OutcomeKind, PauseError, PingError, ReadError, ReadErrorKind, RecvError, Revoked,
+    SendErrorKind, Status,
+};
 
 use crate::support::{
-    Probe, assert_at_once, assert_took, builder, millis, rest_of, secs, settle, start, start_with, timed, within,
+    Probe, assert_at_once, assert_took, builder, millis, rest_of, secs, settle, start, start_with,
+    timed, within,
 };
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +78,9 @@ async fn guarantee_9_by_default_on_message_may_take_as_long_as_it_likes() {
 /// Whatever waits for the engine is answered when it stops.
 #[tokio::test(start_paused = true)]
 async fn guarantee_9_a_stop_ends_every_wait() {
-    let rig = start_with(Probe::default(), |builder| builder.send_queue(1, 1 << 20).ping_interval(None)).await;
+    let rig =
+        start_with(Probe::default(), |builder| builder.send_queue(1, 1 << 20).ping_interval(None))
+            .await;
     rig.peer.stall_writes(true);
     rig.peer.auto_pong(false);
     let session = rig.engine.session().unwrap();
@@ -82,16 +88,27 @@ async fn guarantee_9_a_stop_ends_every_wait() {
     // More than the transport and the queue take.
     let sends = futures_util::future::join_all((0..60).map(|_| session.send("x")));
     let waits = async {
-        tokio::join!(sends, session.send_flushed("y"), session.ping(), session.pause(), held.recv(), async {
-            tokio::time::sleep(secs(1)).await;
-            rig.engine.control().exit();
-        })
+        tokio::join!(
+            sends,
+            session.send_flushed("y"),
+            session.ping(),
+            session.pause(),
+            held.recv(),
+            async {
+                tokio::time::sleep(secs(1)).await;
+                rig.engine.control().exit();
+            }
+        )
     };
     let ((sent, flushed, ping, pause, received, ()), took) = timed(waits).await;
     // What was in the queue by then is given up with the drain.
     assert!(took <= secs(7), "it took {took:?}");
-    let failed: Vec<_> = sent.into_iter().filter_map(Result::err).map(|error| error.kind()).collect();
-    assert!(!failed.is_empty() && failed.iter().all(|kind| *kind == SendErrorKind::SessionEnded), "{failed:?}");
+    let failed: Vec<_> =
+        sent.into_iter().filter_map(Result::err).map(|error| error.kind()).collect();
+    assert!(
+        !failed.is_empty() && failed.iter().all(|kind| *kind == SendErrorKind::SessionEnded),
+        "{failed:?}"
+    );
     assert!(flushed.is_err());
     assert!(matches!(ping, Err(PingError::SessionEnded | PingError::Timeout)), "{ping:?}");
     assert!(matches!(pause, Err(PauseError::SessionEnded)), "{pause:?}");
@@ -155,7 +172,9 @@ async fn guarantee_9_a_ping_that_is_dropped_disturbs_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn guarantee_9_a_stop_that_is_dropped_goes_on() {
-    let rig = start(Probe::default().on_close(|_, _| tokio::time::sleep(secs(2)).map(|()| None).boxed())).await;
+    let rig =
+        start(Probe::default().on_close(|_, _| tokio::time::sleep(secs(2)).map(|()| None).boxed()))
+            .await;
     assert!(tokio::time::timeout(secs(1), rig.engine.stop()).await.is_err());
     let (outcome, took) = timed(rig.engine.stopped()).await;
     assert_took(took, secs(1));
@@ -187,9 +206,13 @@ async fn guarantee_9_dropping_the_start_stops_the_attempt() {
     assert!(tokio::time::timeout(secs(1), prepared.start()).await.is_err());
     settle().await;
     assert!(matches!(&*control.status().borrow(), Status::Stopped { .. }));
-    assert!(tokio::time::timeout(secs(3_600), server.accept()).await.is_err(), "a dial is still there");
+    assert!(
+        tokio::time::timeout(secs(3_600), server.accept()).await.is_err(),
+        "a dial is still there"
+    );
 
-    let (opening, mut server) = builder(Probe::default().on_open(|_, _| std::future::pending().boxed()));
+    let (opening, mut server) =
+        builder(Probe::default().on_open(|_, _| std::future::pending().boxed()));
     let starting = tokio::time::timeout(secs(1), opening.build().unwrap().start());
     let (result, mut peer) = tokio::join!(starting, server.accept());
     assert!(result.is_err());

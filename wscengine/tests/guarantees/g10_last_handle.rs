@@ -5,12 +5,17 @@ use tokio::time::Instant;
 use wscengine::testing::memory::PeerEvent;
 use wscengine::{Control, Outcome, OutcomeKind, Status};
 
-use crate::support::{Journal, Probe, assert_at_once, farewell_of, rest_of, secs, settle, start_loose, within};
+use crate::support::{
+    Journal, Probe, assert_at_once, farewell_of, rest_of, secs, settle, start_loose, within,
+};
 
 /// Waits for the end, by a handle that does not keep the engine alive.
 async fn end_of(control: &Control) -> Outcome {
     let mut status = control.status();
-    let end = within(status.wait_for(|status| matches!(status, Status::Stopped { .. }))).await.unwrap().clone();
+    let end = within(status.wait_for(|status| matches!(status, Status::Stopped { .. })))
+        .await
+        .unwrap()
+        .clone();
     let Status::Stopped { outcome } = end else { panic!("{end:?}") };
     outcome
 }
@@ -66,7 +71,8 @@ async fn guarantee_10_a_clone_keeps_the_engine_running() {
 #[tokio::test(start_paused = true)]
 async fn guarantee_10_sessions_controls_and_status_receivers_do_not_keep_the_engine_alive() {
     let (engine, server, mut peer) = start_loose(Probe::default(), |builder| builder).await;
-    let (session, control, _status) = (engine.session().unwrap(), engine.control(), engine.status());
+    let (session, control, _status) =
+        (engine.session().unwrap(), engine.control(), engine.status());
     let held = within(engine.pause()).await.unwrap();
     drop(engine);
     end_of(&control).await;
@@ -109,8 +115,13 @@ async fn guarantee_10_the_last_handle_may_be_dropped_inside_a_callback() {
 /// A runtime that goes away takes the engine with it: nothing blocks, nothing panics.
 #[test]
 fn guarantee_10_a_runtime_that_is_shut_down_ends_the_engine() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let (engine, server, _peer) = runtime.block_on(start_loose(Probe::default(), |builder| builder));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let (engine, server, _peer) =
+        runtime.block_on(start_loose(Probe::default(), |builder| builder));
     drop(runtime);
     assert_eq!(server.live(), 0);
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -14,7 +14,9 @@ const HEARTBEAT_LOST: &str = "close nothing came after a ping";
 const WRITE_STALLED: &str = "close the socket took no byte in time";
 const IDLE: &str = "close no message came in time";
 
-fn slow(by: Duration) -> impl Fn(Session, Message<'static>) -> tokio::time::Sleep + Send + Sync + 'static {
+fn slow(
+    by: Duration,
+) -> impl Fn(Session, Message<'static>) -> tokio::time::Sleep + Send + Sync + 'static {
     move |_, _| tokio::time::sleep(by)
 }
 
@@ -32,8 +34,10 @@ async fn a_silent_peer_is_lost_a_ping_interval_and_a_ping_timeout_after_the_sess
 
 #[tokio::test(start_paused = true)]
 async fn the_interval_and_the_timeout_can_be_set() {
-    let rig =
-        start_with(Probe::default(), |builder| builder.ping_interval(Some(secs(7))).ping_timeout(secs(2))).await;
+    let rig = start_with(Probe::default(), |builder| {
+        builder.ping_interval(Some(secs(7))).ping_timeout(secs(2))
+    })
+    .await;
     rig.peer.stall_reads(true);
     let ((), took) = timed(rig.journal.until(HEARTBEAT_LOST)).await;
     assert_took(took, secs(9));
@@ -110,7 +114,8 @@ async fn what_came_before_the_ping_proves_nothing() {
 async fn a_consumer_slower_than_the_heartbeat_keeps_its_connection() {
     for workers in [1, 3] {
         let probe = Probe::default().on_message(slow(secs(50)));
-        let rig = start_with(probe, |builder| builder.workers(workers).read_ahead(4, 1 << 20)).await;
+        let rig =
+            start_with(probe, |builder| builder.workers(workers).read_ahead(4, 1 << 20)).await;
         for number in 0..60 {
             rig.peer.send(number.to_string());
         }
@@ -156,7 +161,9 @@ async fn a_socket_that_takes_no_byte_is_given_up_after_the_write_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn the_write_timeout_can_be_set_and_a_slow_socket_is_no_stall() {
-    let rig = start_with(Probe::default(), |builder| builder.write_timeout(secs(4)).ping_interval(None)).await;
+    let rig =
+        start_with(Probe::default(), |builder| builder.write_timeout(secs(4)).ping_interval(None))
+            .await;
     for _ in 0..10 {
         rig.peer.stall_writes(true);
         rig.engine.send("slow").await.unwrap();
@@ -214,7 +221,8 @@ async fn by_default_there_is_no_idle_timeout() {
 async fn the_idle_timeout_stands_still_while_we_do_not_read() {
     let probe = Probe::default().on_message(slow(secs(80)));
     let rig =
-        start_with(probe, |builder| builder.idle_timeout(Some(secs(50))).read_ahead(1, 1 << 20)).await;
+        start_with(probe, |builder| builder.idle_timeout(Some(secs(50))).read_ahead(1, 1 << 20))
+            .await;
     for number in 0..40 {
         rig.peer.send(number.to_string());
     }
@@ -266,7 +274,9 @@ async fn pings_of_many_have_payloads_of_their_own_and_each_gets_its_pong() {
         .collect();
     let mut payloads = Vec::new();
     for _ in 0..10 {
-        let Some(PeerEvent::Ping(payload)) = within(rig.peer.recv()).await else { panic!("no ping") };
+        let Some(PeerEvent::Ping(payload)) = within(rig.peer.recv()).await else {
+            panic!("no ping")
+        };
         assert!(!payloads.contains(&payload), "two pings with one payload");
         payloads.push(payload);
     }
@@ -283,7 +293,8 @@ async fn the_pong_of_a_later_ping_answers_the_earlier_ones() {
     let mut rig = start(Probe::default()).await;
     rig.peer.auto_pong(false);
     let engine = rig.engine.clone();
-    let pings = tokio::spawn(async move { tokio::join!(engine.ping(), engine.ping(), engine.ping()) });
+    let pings =
+        tokio::spawn(async move { tokio::join!(engine.ping(), engine.ping(), engine.ping()) });
     let mut last = None;
     for _ in 0..3 {
         last = within(rig.peer.recv()).await;
@@ -296,7 +307,9 @@ async fn the_pong_of_a_later_ping_answers_the_earlier_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_without_a_pong_times_out_and_the_session_goes_on() {
-    let rig = start_with(Probe::default(), |builder| builder.ping_interval(None).ping_timeout(secs(3))).await;
+    let rig =
+        start_with(Probe::default(), |builder| builder.ping_interval(None).ping_timeout(secs(3)))
+            .await;
     rig.peer.auto_pong(false);
     let (result, took) = timed(rig.engine.ping()).await;
     assert_eq!(result, Err(PingError::Timeout));

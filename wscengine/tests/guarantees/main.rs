@@ -28,3 +28,6 @@ mod pause_order;
 mod read_errors;
 mod reconnect;
 mod sending;
+mod status;
+mod stopping;
+mod workers;

@@ -17,7 +17,10 @@ async fn assert_revoked(held: &mut Exclusive, reason: Revoked) {
     let sent = within(held.send("refused")).await.unwrap_err();
     assert_eq!(sent.kind(), SendErrorKind::Revoked);
     assert_eq!(sent.into_message().unwrap().text(), Some("refused"));
-    assert_eq!(within(held.send_flushed("refused")).await.unwrap_err().kind(), SendErrorKind::Revoked);
+    assert_eq!(
+        within(held.send_flushed("refused")).await.unwrap_err().kind(),
+        SendErrorKind::Revoked
+    );
     assert_eq!(within(held.ping()).await.unwrap_err(), PingError::Revoked);
 }
 
@@ -56,7 +59,8 @@ async fn a_restart_takes_the_connection_back_and_wakes_the_holder() {
 #[tokio::test(start_paused = true)]
 async fn a_close_by_the_peer_takes_the_connection_back_and_wakes_the_holder() {
     let mut rig = start(Probe::default()).await;
-    let (mut held, reason) = waiting_holder(&mut rig, |rig| rig.peer.close(Some(frame(1000, "")))).await;
+    let (mut held, reason) =
+        waiting_holder(&mut rig, |rig| rig.peer.close(Some(frame(1000, "")))).await;
     assert_eq!(reason, Revoked::ConnectionEnded);
     settle().await;
     assert_revoked(&mut held, Revoked::ConnectionEnded).await;
@@ -64,7 +68,8 @@ async fn a_close_by_the_peer_takes_the_connection_back_and_wakes_the_holder() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_takes_the_connection_back_and_wakes_the_holder() {
-    let ends: [fn(&Rig); 3] = [|rig| rig.peer.reset(), |rig| rig.peer.eof(), |rig| rig.peer.stall_reads(true)];
+    let ends: [fn(&Rig); 3] =
+        [|rig| rig.peer.reset(), |rig| rig.peer.eof(), |rig| rig.peer.stall_reads(true)];
     for end in ends {
         let mut rig = start(Probe::default()).await;
         let (mut held, reason) = waiting_holder(&mut rig, end).await;

@@ -93,7 +93,10 @@ async fn on_message_may_pause_again_after_it_gave_the_connection_back() {
     let mut rig = start(probe).await;
     rig.peer.send("go");
     for round in 0..3 {
-        assert_eq!(within(rig.peer.next_message()).await.text(), Some(&*format!("question {round}")));
+        assert_eq!(
+            within(rig.peer.next_message()).await.text(),
+            Some(&*format!("question {round}"))
+        );
         rig.peer.send("answer");
     }
     settle().await;
@@ -212,7 +215,10 @@ async fn a_disconnected_engine_has_nothing_to_pause() {
         tokio::time::sleep(secs(1)).await;
     }
     rig.stop().await;
-    assert!(matches!(within(rig.engine.pause()).await, Err(PauseError::Stopped | PauseError::NotConnected)));
+    assert!(matches!(
+        within(rig.engine.pause()).await,
+        Err(PauseError::Stopped | PauseError::NotConnected)
+    ));
 }
 
 #[tokio::test(start_paused = true)]

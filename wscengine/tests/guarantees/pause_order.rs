@@ -62,7 +62,9 @@ async fn what_workers_have_not_started_goes_to_the_holder_in_order() {
 async fn what_waits_for_its_key_goes_to_the_holder_in_order_too() {
     let journal = Journal::default();
     let (probe, _gate) = gated(&journal);
-    let rig = start_with(probe, |builder| builder.workers(4).ordered_by(|message| message.payload()[0])).await;
+    let rig =
+        start_with(probe, |builder| builder.workers(4).ordered_by(|message| message.payload()[0]))
+            .await;
     send_all(&rig, &["a1", "a2", "b1", "a3", "b2"]);
     rig.journal.until_messages(2).await;
     settle().await;
@@ -89,7 +91,12 @@ async fn a_batch_that_is_lent_goes_to_a_holder_inside_on_message_in_order() {
         }
     });
     let rig = start(probe).await;
-    let texts = [(MessageKind::Text, &b"1"[..]), (MessageKind::Text, b"2"), (MessageKind::Text, b"3"), (MessageKind::Text, b"4")];
+    let texts = [
+        (MessageKind::Text, &b"1"[..]),
+        (MessageKind::Text, b"2"),
+        (MessageKind::Text, b"3"),
+        (MessageKind::Text, b"4"),
+    ];
     rig.peer.send_lent(&texts);
     rig.journal.until("message 4").await;
     assert_eq!(rig.journal.lines(), ["open", "message 1", "held 2", "held 3", "message 4"]);
@@ -114,7 +121,8 @@ async fn recv_matching_passes_over_and_a_later_recv_gets_what_it_passed_over_in_
     let rig = start(Probe::default()).await;
     let mut held = within(rig.engine.pause()).await.unwrap();
     send_all(&rig, &["1", "2", "answer", "3"]);
-    let answer = within(held.recv_matching(|message| message.text() == Some("answer"))).await.unwrap();
+    let answer =
+        within(held.recv_matching(|message| message.text() == Some("answer"))).await.unwrap();
     assert_eq!(answer.text(), Some("answer"));
     for text in ["1", "2", "3"] {
         assert_eq!(recv(&mut held).await, text);
@@ -144,7 +152,8 @@ async fn a_second_recv_matching_sees_what_the_first_passed_over() {
     let mut held = within(rig.engine.pause()).await.unwrap();
     send_all(&rig, &["b", "a"]);
     for text in ["a", "b"] {
-        let found = within(held.recv_matching(|message| message.text() == Some(text))).await.unwrap();
+        let found =
+            within(held.recv_matching(|message| message.text() == Some(text))).await.unwrap();
         assert_eq!(found.text(), Some(text));
     }
 }
@@ -218,7 +227,9 @@ async fn a_survivable_read_error_goes_to_the_holder_first_and_in_its_place() {
     rig.peer.send("2");
     assert_eq!(recv(&mut held).await, "1");
     let error = within(held.recv()).await.unwrap_err();
-    assert!(matches!(&error, RecvError::Read(error) if error.kind() == ReadErrorKind::Codec && !error.is_fatal()));
+    assert!(
+        matches!(&error, RecvError::Read(error) if error.kind() == ReadErrorKind::Codec && !error.is_fatal())
+    );
     assert_eq!(recv(&mut held).await, "2");
     drop(held);
     rig.peer.send("3");
@@ -249,7 +260,10 @@ async fn a_read_error_that_the_holder_left_goes_to_on_read_error_in_its_place() 
     settle().await;
     drop(held);
     rig.journal.until("message 2").await;
-    assert_eq!(rig.journal.lines(), ["open", "message 1", "read error Codec fatal=false", "message 2"]);
+    assert_eq!(
+        rig.journal.lines(),
+        ["open", "message 1", "read error Codec fatal=false", "message 2"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +274,10 @@ async fn what_the_holder_did_not_receive_before_the_peer_closed_goes_to_on_messa
     assert_eq!(recv(&mut held).await, "1");
     rig.peer.close(Some(frame(1012, "")));
     rig.journal.until("close closed by the peer with 1012").await;
-    assert_eq!(rig.journal.lines(), ["open", "message 2", "message 3", "close closed by the peer with 1012"]);
+    assert_eq!(
+        rig.journal.lines(),
+        ["open", "message 2", "message 3", "close closed by the peer with 1012"]
+    );
     assert!(matches!(within(held.recv()).await, Err(RecvError::Revoked(Revoked::ConnectionEnded))));
 }
 
@@ -278,7 +295,9 @@ async fn a_thousand_messages_under_pauses_that_come_and_go_keep_their_order() {
         let mut held = within(rig.engine.pause()).await.unwrap();
         for _ in 0..round % 5 {
             match tokio::time::timeout(secs(1), held.recv()).await {
-                Ok(message) => journal.note(format!("message {}", message.unwrap().text().unwrap())),
+                Ok(message) => {
+                    journal.note(format!("message {}", message.unwrap().text().unwrap()))
+                }
                 Err(_) => break,
             }
         }

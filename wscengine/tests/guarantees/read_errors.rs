@@ -20,7 +20,10 @@ async fn a_survivable_error_is_reported_in_its_place_and_the_session_goes_on() {
         rig.peer.read_error(survivable());
         rig.peer.send("2");
         rig.journal.until("message 2").await;
-        assert_eq!(rig.journal.lines(), ["open", "message 1", "read error Codec fatal=false", "message 2"]);
+        assert_eq!(
+            rig.journal.lines(),
+            ["open", "message 1", "read error Codec fatal=false", "message 2"]
+        );
         rig.engine.send("still writing").await.unwrap();
     }
 }
@@ -137,7 +140,8 @@ async fn the_code_overtakes_what_waits_to_be_written_and_the_callbacks() {
     rig.peer.send("slow");
     rig.journal.until("message slow").await;
     rig.peer.read_error(ReadErrorKind::TooBig.into());
-    let event = tokio::time::timeout(millis(1), rig.peer.recv()).await.expect("it was held up").unwrap();
+    let event =
+        tokio::time::timeout(millis(1), rig.peer.recv()).await.expect("it was held up").unwrap();
     assert!(matches!(&event, PeerEvent::Close(Some(frame)) if frame.code().0 == 1009), "{event:?}");
     assert_eq!(rig.journal.count("read error TooBig fatal=true"), 0);
 }
@@ -196,7 +200,10 @@ async fn a_restart_asked_for_after_a_survivable_error_ends_that_session_locally(
     rig.peer.read_error(survivable());
     assert_eq!(farewell_of(&mut rig.peer).await.unwrap().code().0, 1001);
     rig.reopened().await;
-    assert_eq!(rig.journal.lines(), ["open", "read error Codec fatal=false", "close restarted", "reopen"]);
+    assert_eq!(
+        rig.journal.lines(),
+        ["open", "read error Codec fatal=false", "close restarted", "reopen"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +223,10 @@ async fn a_stop_while_on_read_error_runs_waits_for_it() {
     rig.peer.read_error(survivable());
     journal.until("read error Codec fatal=false").await;
     rig.stop().await;
-    assert_eq!(journal.lines(), ["open", "read error Codec fatal=false", "dealt with", "close stopped"]);
+    assert_eq!(
+        journal.lines(),
+        ["open", "read error Codec fatal=false", "dealt with", "close stopped"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wscengine::testing::memory::{Fault, PendingDial};
 use wscengine::{
-    AttemptError, Backoff, CloseFrame, ConnectError, ConnectErrorKind, ExponentialBackoff, NoBackoff, OutcomeKind,
-    StartError, Status,
+    AttemptError, Backoff, CloseFrame, ConnectError, ConnectErrorKind, ExponentialBackoff,
+    NoBackoff, OutcomeKind, StartError, Status,
 };
 
 use crate::support::{
-    Journal, Probe, Rig, assert_at_once, assert_took, builder, frame, millis, secs, settle, start, start_with, timed,
-    within,
+    Journal, Probe, Rig, assert_at_once, assert_took, builder, frame, millis, secs, settle, start,
+    start_with, timed, within,
 };
 
 fn refused() -> Fault {
@@ -67,7 +67,10 @@ async fn the_default_delays_have_full_jitter_below_the_ceiling() {
         }
     }
     // 200 fair coins.
-    assert!((60..=140).contains(&below_half), "{below_half} of 200 delays are below half of their ceiling");
+    assert!(
+        (60..=140).contains(&below_half),
+        "{below_half} of 200 delays are below half of their ceiling"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,12 +130,16 @@ async fn a_server_that_accepts_and_then_closes_is_not_hammered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spent_budget_of_attempts_ends_the_engine() {
-    let rig = start_with(Probe::default(), |builder| builder.max_attempts(Some(3)).stable_after(secs(0))).await;
+    let rig =
+        start_with(Probe::default(), |builder| builder.max_attempts(Some(3)).stable_after(secs(0)))
+            .await;
     rig.server.script((0..10).map(|_| refused()));
     rig.peer.reset();
     let outcome = within(rig.engine.stopped()).await;
     assert_eq!(outcome.kind(), OutcomeKind::GaveUp);
-    assert!(matches!(outcome.error(), Some(AttemptError::Connect(error)) if error.kind() == ConnectErrorKind::Connect));
+    assert!(
+        matches!(outcome.error(), Some(AttemptError::Connect(error)) if error.kind() == ConnectErrorKind::Connect)
+    );
     assert_eq!(rig.server.dials(), 1 + 3);
     assert_eq!(rig.journal.after("restart error "), ["1", "2", "3"]);
     tokio::time::sleep(secs(3_600)).await;
@@ -166,7 +173,10 @@ async fn a_budget_holds_for_the_first_attempts_too() {
     let journal = Journal::default();
     let (builder, server) = builder(Probe::new(&journal));
     server.script((0..10).map(|number| {
-        Fault::Refuse(ConnectError::with_source(ConnectErrorKind::Connect, format!("refusal {number}")))
+        Fault::Refuse(ConnectError::with_source(
+            ConnectErrorKind::Connect,
+            format!("refusal {number}"),
+        ))
     }));
     let prepared = builder.retry_first(true).max_attempts(Some(2)).build().unwrap();
     let error = within(prepared.start()).await.unwrap_err();
@@ -192,7 +202,10 @@ async fn without_auto_reconnect_the_outcome_says_how_the_session_ended() {
         assert_eq!(outcome.kind(), kind);
         tokio::time::sleep(secs(600)).await;
         assert_eq!(rig.server.dials(), 1);
-        assert_eq!(rig.journal.after("close ").len(), if kind == OutcomeKind::ConnectionLost { 1 } else { 1 });
+        assert_eq!(
+            rig.journal.after("close ").len(),
+            if kind == OutcomeKind::ConnectionLost { 1 } else { 1 }
+        );
     }
 }
 
@@ -339,7 +352,11 @@ async fn a_policy_of_the_users_own_is_asked_with_the_number_of_the_retry() {
 #[tokio::test(start_paused = true)]
 async fn every_dial_asks_for_the_same_url_headers_and_subprotocols() {
     let mut rig = start_with(Probe::default(), |builder| {
-        builder.url("ws://server.test/feed?key=1").header("x-token", "secret").subprotocol("v1").subprotocol("v2")
+        builder
+            .url("ws://server.test/feed?key=1")
+            .header("x-token", "secret")
+            .subprotocol("v1")
+            .subprotocol("v2")
     })
     .await;
     for _ in 0..3 {

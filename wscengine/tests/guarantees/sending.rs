@@ -39,7 +39,9 @@ async fn text_and_binary_arrive_as_they_were_sent_and_in_order() {
     rig.engine.try_send(vec![0_u8, 255]).unwrap();
     rig.engine.send_flushed(Message::from_text("")).await.unwrap();
     rig.engine.session().unwrap().send("by the session").await.unwrap();
-    for wanted in [Message::from("text"), Message::from(vec![0_u8, 255]), "".into(), "by the session".into()] {
+    for wanted in
+        [Message::from("text"), Message::from(vec![0_u8, 255]), "".into(), "by the session".into()]
+    {
         assert_eq!(within(rig.peer.next_message()).await, wanted);
     }
 }
@@ -53,7 +55,11 @@ async fn a_hundred_messages_sent_before_a_stop_all_arrive_before_the_close_frame
     rig.stop().await;
     let events = rest_of(&mut rig.peer).await;
     assert_eq!(texts(&events), numbers(100));
-    assert!(matches!(&events[100..], [PeerEvent::Close(Some(_)), PeerEvent::Dropped]), "{:?}", &events[100..]);
+    assert!(
+        matches!(&events[100..], [PeerEvent::Close(Some(_)), PeerEvent::Dropped]),
+        "{:?}",
+        &events[100..]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +267,10 @@ async fn the_engine_says_at_once_that_it_is_not_connected() {
         assert_eq!(error.kind(), SendErrorKind::NotConnected);
         assert_eq!(error.into_message().unwrap().text(), Some("held"));
         assert_eq!(rig.engine.try_send("held").unwrap_err().kind(), SendErrorKind::NotConnected);
-        assert_eq!(rig.engine.send_flushed("held").await.unwrap_err().kind(), SendErrorKind::NotConnected);
+        assert_eq!(
+            rig.engine.send_flushed("held").await.unwrap_err().kind(),
+            SendErrorKind::NotConnected
+        );
         assert!(rig.engine.session().is_none());
         tokio::time::sleep(secs(2)).await;
     }
@@ -280,7 +289,8 @@ async fn every_send_after_a_stop_fails_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_send_that_comes_while_the_stop_goes_on_fails_at_once() {
-    let probe = Probe::default().on_close(|_, _| tokio::time::sleep(secs(3)).map(|()| None).boxed());
+    let probe =
+        Probe::default().on_close(|_, _| tokio::time::sleep(secs(3)).map(|()| None).boxed());
     let rig = start(probe).await;
     let session = rig.engine.session().unwrap();
     rig.engine.control().exit();
@@ -300,7 +310,8 @@ async fn on_message_may_send_more_than_the_queue_holds() {
                 session.send(number.to_string()).await.unwrap();
             }
         });
-        let mut rig = start_with(probe, |builder| builder.workers(workers).send_queue(2, 1 << 20)).await;
+        let mut rig =
+            start_with(probe, |builder| builder.workers(workers).send_queue(2, 1 << 20)).await;
         rig.peer.send("go");
         assert_eq!(next_texts(&mut rig.peer, 100).await, numbers(100));
     }

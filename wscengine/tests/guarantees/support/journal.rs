@@ -87,8 +87,9 @@ impl Journal {
     /// Waits until `on_message` was called so many times.
     pub(crate) async fn until_messages(&self, count: usize) {
         let mut state = self.state.subscribe();
-        let enough =
-            |state: &State| state.lines.iter().filter(|it| it.starts_with("message ")).count() >= count;
+        let enough = |state: &State| {
+            state.lines.iter().filter(|it| it.starts_with("message ")).count() >= count
+        };
         within(state.wait_for(enough)).await.unwrap();
     }
 

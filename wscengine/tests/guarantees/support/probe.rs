@@ -6,16 +6,19 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wscengine::{
-    AttemptError, Callback, CloseError, CloseFrame, Closed, Control, Exclusive, Handler, HandlerError, Message,
-    Opened, ReadError, Session,
+    AttemptError, Callback, CloseError, CloseFrame, Closed, Control, Exclusive, Handler,
+    HandlerError, Message, Opened, ReadError, Session,
 };
 
 use super::Journal;
 
-type OnOpen = dyn for<'a> Fn(&'a mut Exclusive, Opened) -> BoxFuture<'a, Result<(), HandlerError>> + Send + Sync;
+type OnOpen = dyn for<'a> Fn(&'a mut Exclusive, Opened) -> BoxFuture<'a, Result<(), HandlerError>>
+    + Send
+    + Sync;
 type OnMessage = dyn Fn(Session, Message<'static>) -> BoxFuture<'static, ()> + Send + Sync;
 type OnReadError = dyn Fn(Session, ReadError) -> BoxFuture<'static, ()> + Send + Sync;
-type OnClose = dyn for<'a> Fn(&'a mut Exclusive, Closed) -> BoxFuture<'a, Option<CloseFrame>> + Send + Sync;
+type OnClose =
+    dyn for<'a> Fn(&'a mut Exclusive, Closed) -> BoxFuture<'a, Option<CloseFrame>> + Send + Sync;
 type OnCloseError = dyn Fn(Session, CloseError) -> BoxFuture<'static, ()> + Send + Sync;
 type OnRestartError = dyn Fn(Control, AttemptError, u32) -> BoxFuture<'static, ()> + Send + Sync;
 
@@ -50,7 +53,10 @@ impl Probe {
         self
     }
 
-    pub(crate) fn on_message<F>(mut self, does: impl Fn(Session, Message<'static>) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn on_message<F>(
+        mut self,
+        does: impl Fn(Session, Message<'static>) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -58,7 +64,10 @@ impl Probe {
         self
     }
 
-    pub(crate) fn on_read_error<F>(mut self, does: impl Fn(Session, ReadError) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn on_read_error<F>(
+        mut self,
+        does: impl Fn(Session, ReadError) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -68,13 +77,19 @@ impl Probe {
 
     pub(crate) fn on_close(
         mut self,
-        does: impl for<'a> Fn(&'a mut Exclusive, Closed) -> BoxFuture<'a, Option<CloseFrame>> + Send + Sync + 'static,
+        does: impl for<'a> Fn(&'a mut Exclusive, Closed) -> BoxFuture<'a, Option<CloseFrame>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.close = Some(Arc::new(does));
         self
     }
 
-    pub(crate) fn on_close_error<F>(mut self, does: impl Fn(Session, CloseError) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn on_close_error<F>(
+        mut self,
+        does: impl Fn(Session, CloseError) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -89,7 +104,8 @@ impl Probe {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.restart_error = Some(Arc::new(move |control, error, retry| does(control, error, retry).boxed()));
+        self.restart_error =
+            Some(Arc::new(move |control, error, retry| does(control, error, retry).boxed()));
         self
     }
 }

@@ -1,0 +1,180 @@
+//! Workers: what `on_message` may rely on with one and with many of them.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use wscengine::{Message, MessageKind};
+
+use crate::support::{
+    Journal, Probe, assert_took, millis, secs, settle, start, start_with, timed, within_real,
+};
+
+#[tokio::test(start_paused = true)]
+async fn n_workers_take_an_nth_of_the_time() {
+    for (workers, expected) in [(1, 40), (2, 20), (4, 10), (8, 5)] {
+        let probe = Probe::default().on_message(|_, _| tokio::time::sleep(secs(1)));
+        let rig = start_with(probe, |builder| builder.workers(workers)).await;
+        for number in 0..40 {
+            rig.peer.send(number.to_string());
+        }
+        let ((), took) = timed(async {
+            rig.journal.until_messages(40).await;
+            while rig.journal.running() > 0 {
+                settle().await;
+            }
+        })
+        .await;
+        assert!(
+            took >= secs(expected) && took <= secs(expected) + millis(100),
+            "{workers} workers took {took:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_holds_up_only_its_own_worker() {
+    let gate = Arc::new(Notify::new());
+    let opens = gate.clone();
+    let probe = Probe::default().on_message(move |_, message| {
+        let gate = opens.clone();
+        async move {
+            if message.text() == Some("slow") {
+                gate.notified().await;
+            }
+        }
+    });
+    let rig = start_with(probe, |builder| builder.workers(2)).await;
+    rig.peer.send("slow");
+    for number in 0..50 {
+        rig.peer.send(number.to_string());
+    }
+    rig.journal.until("message 49").await;
+    assert_eq!(rig.journal.running(), 1);
+    gate.notify_one();
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_come_to_rest_take_what_comes_later() {
+    let rig = start_with(Probe::default(), |builder| builder.workers(4)).await;
+    for number in 0..200 {
+        rig.peer.send(number.to_string());
+        if number % 7 == 0 {
+            tokio::time::sleep(millis(1)).await;
+        }
+    }
+    rig.journal.until_messages(200).await;
+    assert_eq!(rig.journal.messages().len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_one_worker_a_callback_that_waits_does_not_stop_sends_of_others() {
+    let probe = Probe::default().on_message(|_, _| std::future::pending());
+    let mut rig = start(probe).await;
+    rig.peer.send("stuck");
+    rig.journal.until("message stuck").await;
+    for number in 0..50 {
+        rig.engine.send_flushed(number.to_string()).await.unwrap();
+    }
+    assert_eq!(rig.peer.next_message().await.text(), Some("0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ordered_by_with_one_worker_is_plain_order_and_ends_properly() {
+    let probe = Probe::default().on_message(|_, _| tokio::task::yield_now());
+    let rig = start_with(probe, |builder| builder.ordered_by(|message| message.len())).await;
+    for number in 0..100 {
+        rig.peer.send(number.to_string());
+    }
+    rig.journal.until_messages(100).await;
+    assert_eq!(
+        rig.journal.messages(),
+        (0..100).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
+    let (outcome, took) = timed(rig.engine.stop()).await;
+    crate::support::assert_at_once(took);
+    assert_eq!(outcome.blocked(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyed_callback_that_is_dropped_for_its_time_lets_its_key_go_on() {
+    let probe = Probe::default().on_message(|_, message| async move {
+        if message.text() == Some("a slow") {
+            std::future::pending::<()>().await;
+        }
+    });
+    let rig = start_with(probe, |builder| {
+        builder
+            .workers(2)
+            .ordered_by(|message| message.payload()[0])
+            .on_message_timeout(Some(secs(3)))
+    })
+    .await;
+    rig.peer.send("a slow");
+    rig.peer.send("a next");
+    let ((), took) = timed(rig.journal.until("message a next")).await;
+    assert_took(took, secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lent_messages_are_whole_for_workers_and_for_those_who_keep_them() {
+    for workers in [1, 3] {
+        let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let keeps = kept.clone();
+        let probe = Probe::default().on_message(move |_, message| {
+            keeps.lock().unwrap().push(message.to_compact());
+            let owned: Message<'static> = message;
+            let keeps = keeps.clone();
+            async move {
+                tokio::task::yield_now().await;
+                keeps.lock().unwrap().push(owned);
+            }
+        });
+        let rig = start_with(probe, |builder| builder.workers(workers)).await;
+        rig.peer.send_lent(&[
+            (MessageKind::Text, "é1".as_bytes()),
+            (MessageKind::Binary, &[0, 255]),
+            (MessageKind::Text, b""),
+        ]);
+        rig.peer.send_lent(&[(MessageKind::Text, b"next chunk")]);
+        rig.journal.until_messages(4).await;
+        settle().await;
+        let kept = kept.lock().unwrap();
+        assert_eq!(kept.len(), 8);
+        for wanted in
+            [Message::from("é1"), Message::from(vec![0_u8, 255]), "".into(), "next chunk".into()]
+        {
+            assert_eq!(kept.iter().filter(|message| **message == wanted).count(), 2);
+        }
+    }
+}
+
+/// Everything at once on real threads: nothing is lost, nothing twice, keys in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keyed_messages_on_many_threads_are_handled_once_each_and_in_order() {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal).on_message(|_, _| tokio::task::yield_now());
+    let rig = start_with(probe, |builder| {
+        builder.workers(4).read_ahead(32, 1 << 20).ordered_by(|message| message.payload()[0])
+    })
+    .await;
+    for number in 0..500 {
+        for key in ["a", "b", "c"] {
+            rig.peer.send(format!("{key}{number}"));
+        }
+    }
+    rig.peer.send("z");
+    within_real(async {
+        while journal.messages().len() < 1_501 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let messages = journal.messages();
+    assert_eq!(messages.len(), 1_501);
+    for key in ["a", "b", "c"] {
+        let of_key: Vec<_> =
+            messages.iter().filter(|text| text.starts_with(key)).cloned().collect();
+        assert_eq!(of_key, (0..500).map(|number| format!("{key}{number}")).collect::<Vec<_>>());
+    }
+    rig.stop().await;
+}
