@@ -114,7 +114,7 @@ impl Model {
                 }
             }),
             Action::Grant { epoch, hold } => {
-                self.command(*epoch, |link| link.taker = Taker::Holder(*hold))
+                self.command(*epoch, |link| link.taker = Taker::Holder(*hold));
             }
             Action::Revoke { epoch, hold, .. } => self.command(*epoch, |link| {
                 if link.taker == Taker::Holder(*hold) {
@@ -122,7 +122,7 @@ impl Model {
                 }
             }),
             Action::Drain { epoch, rest } => {
-                self.finish(*epoch, drained(), |link| link.phase = Phase::Draining(*rest))
+                self.finish(*epoch, drained(), |link| link.phase = Phase::Draining(*rest));
             }
             Action::AbortMessages { epoch } => self.finish(*epoch, drained(), |link| {
                 if matches!(link.phase, Phase::Draining(_)) {
@@ -130,10 +130,10 @@ impl Model {
                 }
             }),
             Action::Close { epoch } => {
-                self.finish(*epoch, gone(), |link| link.phase = Phase::Closing)
+                self.finish(*epoch, gone(), |link| link.phase = Phase::Closing);
             }
             Action::Disconnect { epoch } => {
-                self.finish(*epoch, gone(), |link| link.phase = Phase::Dropping)
+                self.finish(*epoch, gone(), |link| link.phase = Phase::Dropping);
             }
             Action::DropAll => *self = Self::default(),
             Action::Warn { .. } | Action::Deny { .. } | Action::EndSending { .. } => {}

@@ -39,7 +39,7 @@ impl Promises {
                 self.attempt.holder = self.attempt.holder.filter(|holder| holder != hold);
             }
             Event::Session { epoch, event } if *epoch == self.epoch => {
-                self.heard_of_session(now, event)
+                self.heard_of_session(now, event);
             }
             Event::Session { .. } => {}
         }
@@ -67,7 +67,7 @@ impl Promises {
                 }
             }
             SessionEvent::Drained { .. } if attempt.drain == Drain::Asked => {
-                attempt.drain = Drain::Done
+                attempt.drain = Drain::Done;
             }
             SessionEvent::Disconnected(_) if attempt.link == Link::There => {
                 attempt.link = Link::Gone;

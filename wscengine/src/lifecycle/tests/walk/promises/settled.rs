@@ -53,11 +53,10 @@ impl Promises {
         let failures = machine.retry.failures();
         if self.attempt.sending_ended
             && let Some(since) = self.attempt.since.take()
+            && now >= since + self.policy.stable_after
         {
-            if now >= since + self.policy.stable_after {
-                assert_eq!(failures, 0, "remembered too long");
-                (self.failures, self.attempts) = (0, 0);
-            }
+            assert_eq!(failures, 0, "remembered too long");
+            (self.failures, self.attempts) = (0, 0);
         }
         assert!((self.failures..=self.failures + 1).contains(&failures), "miscounted");
         self.failures = failures;

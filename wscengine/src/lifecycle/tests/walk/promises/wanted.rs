@@ -44,10 +44,10 @@ impl Promises {
                 assert_eq!(std::mem::replace(told, Told::ToGo), Told::Nothing, "told twice");
             }
             Action::Warn { callback: Callback::OnMessage } => {
-                assert_eq!(self.attempt.messages_told, Told::ToGo)
+                assert_eq!(self.attempt.messages_told, Told::ToGo);
             }
             Action::Warn { callback } => {
-                assert!(self.attempt.calls.contains(&(*callback, Told::ToGo)))
+                assert!(self.attempt.calls.contains(&(*callback, Told::ToGo)));
             }
             Action::Dispatch { .. }
             | Action::Grant { .. }
@@ -89,7 +89,7 @@ impl Promises {
                 self.may_go_down();
             }
             Action::DropAll => {
-                assert!(self.stop.is_some_and(|at| now >= at + self.policy.timeouts.stop))
+                assert!(self.stop.is_some_and(|at| now >= at + self.policy.timeouts.stop));
             }
         }
     }
@@ -192,7 +192,7 @@ impl Promises {
             }
             Action::Deny { hold, .. } if attempt.refused == Some(*hold) => attempt.refused = None,
             Action::Deny { hold, .. } => {
-                assert_eq!(attempt.asking.pop_front(), Some(*hold), "refused twice")
+                assert_eq!(attempt.asking.pop_front(), Some(*hold), "refused twice");
             }
             Action::Revoke { epoch, hold, .. } => {
                 assert_eq!((*epoch, attempt.holder.take()), (self.epoch, Some(*hold)));
