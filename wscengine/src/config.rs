@@ -22,6 +22,35 @@ use crate::retry::{Backoff, ExponentialBackoff};
 use crate::transport::{ConnectRequest, Limits, Transport};
 
 /// Sets an engine up. Made by [`Engine::builder`](crate::Engine::builder); only [`url`](Self::url) must be given.
+///
+/// Everything is checked by [`build`](Self::build); no value is silently corrected. A duration must not be 0 (only
+/// `stable_after` may) nor longer than a year; a queue holds 1 to 2^30 messages and bytes. An option that is set twice
+/// has the last value; headers and subprotocols add up.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wscengine::{Engine, ExponentialBackoff, Handler, Message, Session};
+/// # use wscengine::testing::memory;
+/// # struct Feed;
+/// # impl Handler for Feed { async fn on_message(&self, _: &Session, _: Message<'_>) {} }
+/// # let (transport, _server) = memory::transport();
+///
+/// let prepared = Engine::builder(transport, Feed)
+///     .url("wss://example.com/feed")
+///     .header("authorization", "Bearer ...")
+///     .subprotocol("quotes.v2")
+///     .workers(4)
+///     .ping_interval(Some(Duration::from_secs(15)))
+///     .backoff(ExponentialBackoff::new().cap(Duration::from_secs(10)))
+///     .build()?;
+/// # drop(prepared);
+///
+/// # let (transport, _server) = memory::transport();
+/// let error = Engine::builder(transport, Feed).url("https://example.com/").build().unwrap_err();
+/// assert_eq!(error.option(), "url");
+/// # Ok::<(), wscengine::ConfigError>(())
+/// ```
 #[must_use = "a builder does nothing until it is built and started"]
 pub struct EngineBuilder<T, H> {
     transport: T,

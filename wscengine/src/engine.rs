@@ -68,7 +68,8 @@ impl Drop for Inner {
 }
 
 impl Engine {
-    /// Begins to set an engine up.
+    /// Begins to set an engine up: it will dial with `transport` and tell `handler`. A handler that you want to reach
+    /// from elsewhere too goes in as an `Arc`.
     pub fn builder<T: Transport, H: Handler>(transport: T, handler: H) -> EngineBuilder<T, H> {
         EngineBuilder::new(transport, handler)
     }
@@ -151,12 +152,12 @@ impl Engine {
         self.inner.control.pause(None, Some(hold)).await
     }
 
-    /// The open session, if there is one.
+    /// The open session, if there is one: from the return of its `on_open` until it ends, paused or not.
     pub fn session(&self) -> Option<Session> {
         self.inner.session.borrow().clone()
     }
 
-    /// Asks for a new connection in place of the one there is; while backing off, for an attempt at once.
+    /// Asks for a new connection in place of the one there is; see [`Control::restart`].
     pub fn restart(&self) {
         self.inner.control.restart();
     }
@@ -192,12 +193,13 @@ impl Engine {
         stopped(self.inner.control.shared.status.clone()).await
     }
 
-    /// What the engine does at the moment, and each change of it.
+    /// What the engine does at the moment, and each change of it. Only the newest value is kept: a state that is left
+    /// at once may never be seen.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.inner.control.status()
     }
 
-    /// Counters since the start.
+    /// Counters since the start, over all sessions. Each is exact; all together they are of no single moment.
     pub fn stats(&self) -> Stats {
         self.inner.counters.snapshot()
     }
@@ -333,13 +335,17 @@ impl Control {
         self.request(Request::Stop { cause: tracing::Span::none() });
     }
 
-    /// Asks for a new connection in place of the one there is; while backing off, for an attempt at once. Does not
-    /// wait.
+    /// Asks for a new connection in place of the one there is, as a session's end that we want: `on_close` runs, with
+    /// [`CloseCause::Restarted`](crate::CloseCause::Restarted). Does not wait, and may be called in any callback.
+    ///
+    /// The new one is dialled at once; asked for again before a session was stable, after a backoff. While the engine
+    /// backs off, it asks for an attempt at once; while a dial is in flight it changes nothing.
     pub fn restart(&self) {
         self.request(Request::Restart { epoch: None });
     }
 
-    /// What the engine does at the moment, and each change of it.
+    /// What the engine does at the moment, and each change of it. Only the newest value is kept: a state that is left
+    /// at once may never be seen.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.shared.status.clone()
     }

@@ -26,6 +26,11 @@ use crate::transport::HandshakeResponse;
 /// Keep a [`Session`] or a [`Control`] in a handler, never an [`Engine`](crate::Engine): an engine stops when its
 /// last handle is dropped.
 ///
+/// # Cancel safety
+/// A callback may be dropped at any of its awaits: when it is over its time; `on_open` when the connection is lost or
+/// the engine is told to stop or restart; `on_message` when its session has ended and `drain_timeout` is over. What
+/// must not be left half done belongs into a task of its own.
+///
 /// # Examples
 /// ```
 /// use wscengine::{Handler, Message, Session};

@@ -115,7 +115,8 @@ impl Session {
         self.inner.control.pause(Some(self.inner.epoch), Some(hold)).await
     }
 
-    /// Asks for a new connection in place of this one. Does not wait; does nothing if the session has ended.
+    /// Asks for a new connection in place of this one, as [`Control::restart`] does. Does nothing if the session has
+    /// ended already.
     pub fn restart(&self) {
         self.inner.control.request(Request::Restart { epoch: Some(self.inner.epoch) });
     }

@@ -133,7 +133,8 @@ impl Outcome {
         }
     }
 
-    /// Whether the stop took longer than `stop_timeout`, so that what was still going on was dropped.
+    /// Whether the stop took longer than `stop_timeout`, so that what was still going on was dropped. A session may
+    /// then have ended without its `on_close`.
     pub fn is_forced(&self) -> bool {
         self.forced
     }
