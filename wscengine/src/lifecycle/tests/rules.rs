@@ -10,7 +10,7 @@ use super::kit::{
 };
 use crate::error::{AttemptError, ConnectErrorKind, Phase};
 use crate::handler::Callback::{OnClose, OnOpen, OnReadError, OnRestartError};
-use crate::retry::NoBackoff;
+use crate::retry::{ExponentialBackoff, NoBackoff};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -366,4 +366,13 @@ fn a_restart_that_was_asked_for_is_done_though_the_connection_is_lost_first() {
         rig.put(&input);
     }
     assert_eq!(rig.place(), "Draining then restart");
+}
+
+#[test]
+fn an_on_restart_error_over_its_time_is_told_to_go_however_long_the_wait() {
+    let backoff = ExponentialBackoff::new().base(SECOND * 1_000_000).cap(SECOND * 1_000_000);
+    let mut rig =
+        Rig::with(Policy { backoff: Arc::new(backoff), ..policy() }, Place::WaitingReport);
+    rig.put(&Wait(SECOND * 11));
+    assert_eq!(rig.said(), "abort on_restart_error");
 }

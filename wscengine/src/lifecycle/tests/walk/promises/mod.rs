@@ -39,6 +39,8 @@ struct Attempt {
     since: Option<Instant>,
     /// The callbacks that run, and what they were told.
     calls: Vec<(Callback, Told)>,
+    /// When the last of them began.
+    called: Option<Instant>,
     flowing: bool,
     holder: Option<HoldId>,
     /// Who waits to hold the connection.
@@ -97,6 +99,7 @@ impl Attempt {
             script,
             since: None,
             calls: Vec::new(),
+            called: None,
             flowing: false,
             holder: None,
             asking: VecDeque::new(),

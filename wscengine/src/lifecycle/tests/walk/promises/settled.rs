@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::super::super::super::state::AfterWait;
 use super::super::super::super::{AfterSession, Lifecycle, State};
+use super::super::model::Told;
 use super::{Link, Promises, Script};
+use crate::handler::Callback;
 use crate::status::{Outcome, OutcomeKind};
 
 impl Promises {
@@ -33,6 +35,7 @@ impl Promises {
             assert_eq!(due.is_none(), matches!(state, State::Stopped(_)), "without a deadline");
             assert!(due.is_none_or(|at| at <= now + LONGEST_WAIT), "a deadline too far away");
         }
+        self.hurries(machine);
         match state {
             State::Dialing { .. } => assert!(self.stop.is_none()),
             State::Waiting { until, report, then } => {
@@ -46,6 +49,29 @@ impl Promises {
             | State::Notifying { .. }
             | State::Closing { .. } => self.planned = now + LONGEST_WAIT,
         }
+    }
+
+    /// A callback that may run has a deadline of its own, whatever else is waited for.
+    fn hurries(&self, machine: &Lifecycle) {
+        let (Some((callback, Told::Nothing)), Some(began)) =
+            (self.attempt.calls.first(), self.attempt.called)
+        else {
+            return;
+        };
+        let timeouts = self.policy.timeouts;
+        let most = match callback {
+            Callback::OnOpen => timeouts.on_open,
+            Callback::OnReadError => timeouts.on_read_error,
+            Callback::OnClose => timeouts.on_close,
+            Callback::OnCloseError => timeouts.on_close_error,
+            Callback::OnRestartError => timeouts.on_restart_error,
+            Callback::OnMessage => unreachable!("it is not run by an action"),
+        };
+        let stopped = matches!(machine.state(), State::Stopped(_));
+        assert!(
+            stopped || machine.poll_timeout().is_some_and(|at| at <= began + most),
+            "{callback} without a deadline"
+        );
     }
 
     /// Failures are counted one by one, and forgotten when a stable session ends, and only then.

@@ -36,6 +36,7 @@ impl Promises {
                 );
                 self.run(call);
                 self.attempt.calls.push((call.callback(), Told::Nothing));
+                self.attempt.called = Some(now);
             }
             Action::Abort { epoch, callback } => {
                 assert_eq!(*epoch, self.epoch);
