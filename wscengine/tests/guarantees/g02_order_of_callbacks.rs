@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt;
 use wscengine::{Closed, Initiator, NoBackoff, ReadErrorKind};
 
-use crate::support::{Journal, Probe, Rig, frame, millis, secs, settle, start, start_with, within};
+use crate::support::{
+    Journal, Probe, Rig, frame, millis, ok_after, secs, settle, start, start_with, within,
+};
 
 /// What `on_close` was told.
 #[derive(Clone, Default)]
@@ -260,7 +262,7 @@ async fn guarantee_2_read_ahead_goes_to_on_close(end: End, cause: &str) {
 #[tokio::test(start_paused = true)]
 async fn guarantee_2_sessions_never_overlap_even_if_every_callback_is_slow() {
     let probe = Probe::default()
-        .on_open(|_, _| async { Ok(tokio::time::sleep(secs(1)).await) }.boxed())
+        .on_open(|_, _| ok_after(secs(1)).boxed())
         .on_message(|_, _| tokio::time::sleep(secs(1)))
         .on_close(|_, _| tokio::time::sleep(secs(1)).map(|()| None).boxed())
         .on_close_error(|_, _| tokio::time::sleep(secs(1)))

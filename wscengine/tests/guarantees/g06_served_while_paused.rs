@@ -6,7 +6,8 @@ use wscengine::testing::memory::{MemoryPeer, PeerEvent};
 use wscengine::{Message, RecvError, Revoked, Session};
 
 use crate::support::{
-    Journal, Probe, Rig, assert_at_once, frame, secs, settle, start, start_with, timed, within,
+    Journal, Probe, Rig, assert_at_once, frame, ok_after, secs, settle, start, start_with, timed,
+    within,
 };
 
 /// Pings the client, and asserts that the answer takes no time.
@@ -97,7 +98,7 @@ async fn guarantee_6_pings_are_answered_while_all_workers_are_busy() {
 async fn guarantee_6_pings_are_answered_while_on_open_and_on_close_run() {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
-        .on_open(|_, _| async { Ok(tokio::time::sleep(secs(1)).await) }.boxed())
+        .on_open(|_, _| ok_after(secs(1)).boxed())
         .on_close(|_, _| tokio::time::sleep(secs(2)).map(|()| None).boxed());
     let (builder, mut server) = crate::support::builder(probe);
     let serve = async {

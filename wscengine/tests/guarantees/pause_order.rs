@@ -296,7 +296,7 @@ async fn a_thousand_messages_under_pauses_that_come_and_go_keep_their_order() {
         for _ in 0..round % 5 {
             match tokio::time::timeout(secs(1), held.recv()).await {
                 Ok(message) => {
-                    journal.note(format!("message {}", message.unwrap().text().unwrap()))
+                    journal.note(format!("message {}", message.unwrap().text().unwrap()));
                 }
                 Err(_) => break,
             }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use wscengine::testing::memory::Fault;
 use wscengine::{CloseCause, ConnectErrorKind, OutcomeKind, Status};
 
-use crate::support::{Probe, Rig, builder, secs, settle, start, start_with, within};
+use crate::support::{Probe, Rig, builder, ok_after, secs, settle, start, start_with, within};
 
 /// The name of a status, with what identifies it.
 fn name(status: &Status) -> String {
@@ -41,7 +41,7 @@ fn watching(mut status: watch::Receiver<Status>) -> Arc<Mutex<Vec<String>>> {
 async fn the_status_of_a_whole_life_is_seen_in_order() {
     // Every step takes its time, so that a watcher sees all of it.
     let probe = Probe::default()
-        .on_open(|_, _| async { Ok(tokio::time::sleep(secs(1)).await) }.boxed())
+        .on_open(|_, _| ok_after(secs(1)).boxed())
         .on_close(|_, _| tokio::time::sleep(secs(1)).map(|()| None).boxed());
     let (builder, mut server) = builder(probe);
     let prepared = builder.build().unwrap();

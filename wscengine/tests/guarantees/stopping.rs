@@ -10,9 +10,12 @@ use wscengine::{
 };
 
 use crate::support::{
-    Journal, Probe, assert_at_once, frame, millis, secs, start, start_with, timed, within,
-    within_real,
+    Journal, Probe, Rig, assert_at_once, frame, millis, ok_after, secs, start, start_with, timed,
+    within, within_real,
 };
+
+/// Begins what leads to a callback.
+type Begin = fn(&Rig);
 
 /// A place for an engine, so that its own callbacks can reach it.
 type Slot = Arc<Mutex<Option<Engine>>>;
@@ -70,7 +73,7 @@ async fn stop_inside_any_callback_does_not_wait_for_itself() {
         match callback {
             Callback::OnMessage => rig.peer.send("stop"),
             Callback::OnReadError => {
-                rig.peer.read_error(ReadError::new(ReadErrorKind::Codec).survivable())
+                rig.peer.read_error(ReadError::new(ReadErrorKind::Codec).survivable());
             }
             Callback::OnCloseError => {
                 rig.peer.auto_close(false);
@@ -113,7 +116,7 @@ async fn stop_inside_on_message_of_a_worker_task_does_not_wait_for_itself() {
 #[tokio::test(start_paused = true)]
 async fn exit_inside_any_callback_ends_the_engine() {
     let exits = |session: Session| async move { session.exit() };
-    let ends: [(Probe, fn(&crate::support::Rig)); 4] = [
+    let ends: [(Probe, Begin); 4] = [
         (Probe::default().on_message(move |session, _| exits(session)), |rig| rig.peer.send("go")),
         (Probe::default().on_read_error(move |session, _| exits(session)), |rig| {
             rig.peer.read_error(ReadErrorKind::Protocol.into());
@@ -144,7 +147,7 @@ async fn exit_inside_any_callback_ends_the_engine() {
 async fn exit_inside_the_first_on_open_fails_the_start() {
     let probe = Probe::default().on_open(|conn, _| {
         conn.session().exit();
-        async { Ok(tokio::time::sleep(secs(20)).await) }.boxed()
+        ok_after(secs(20)).boxed()
     });
     let journal = probe.journal.clone();
     let (builder, mut server) = crate::support::builder(probe);

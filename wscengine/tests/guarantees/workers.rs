@@ -81,7 +81,8 @@ async fn with_one_worker_a_callback_that_waits_does_not_stop_sends_of_others() {
 #[tokio::test(start_paused = true)]
 async fn ordered_by_with_one_worker_is_plain_order_and_ends_properly() {
     let probe = Probe::default().on_message(|_, _| tokio::task::yield_now());
-    let rig = start_with(probe, |builder| builder.ordered_by(|message| message.len())).await;
+    let rig =
+        start_with(probe, |builder| builder.ordered_by(|message| message.payload().len())).await;
     for number in 0..100 {
         rig.peer.send(number.to_string());
     }

@@ -114,10 +114,10 @@ impl Journal {
 
 impl State {
     fn enter(&mut self, callback: Callback) {
-        let mut others = self.running.iter().filter(|running| match (callback, running) {
-            (Callback::OnMessage, Callback::OnMessage) => false,
-            _ => true,
-        });
+        let mut others = self
+            .running
+            .iter()
+            .filter(|running| (callback, **running) != (Callback::OnMessage, Callback::OnMessage));
         if let Some(other) = others.next() {
             self.violations.push(format!("{callback} beside {other}"));
         }

@@ -11,7 +11,7 @@ pub(crate) use rig::{Rig, builder, farewell_of, rest_of, start, start_loose, sta
 use std::future::Future;
 use std::time::Duration;
 
-use wscengine::CloseFrame;
+use wscengine::{CloseFrame, HandlerError};
 
 /// Waits, and fails instead of hanging. On the paused clock the limit costs nothing.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -26,6 +26,12 @@ pub(crate) async fn within_real<F: Future>(future: F) -> F::Output {
 /// Lets everything run that can, until nothing but time would bring anything on.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// An `on_open` that takes its time and goes well.
+pub(crate) async fn ok_after(delay: Duration) -> Result<(), HandlerError> {
+    tokio::time::sleep(delay).await;
+    Ok(())
 }
 
 pub(crate) fn secs(secs: u64) -> Duration {
