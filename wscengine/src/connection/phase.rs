@@ -133,6 +133,10 @@ impl<C: Connection> Io<C> {
     pub(super) fn poll_phase(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         match self.phase.clone() {
             Phase::Serving => {
+                if self.writing.is_over() {
+                    // Whoever waits for the socket, an `on_close` of ours for one, hears of it now.
+                    self.end_sending(cx);
+                }
                 self.poll_error();
                 if self.may_call() && (!self.batch.is_empty() || self.may_take_queued()) {
                     return Poll::Ready(Turn::Dispatch);

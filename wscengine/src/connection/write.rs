@@ -201,11 +201,16 @@ impl<C: Connection> Io<C> {
     /// close frame perhaps, may still lie in the socket, so reading goes on for a moment and says how it ended.
     fn write_failed(&mut self, cx: &Context<'_>, error: WriteError) {
         self.writing.fail();
-        self.session.outbound().close_all(SendErrorKind::SessionEnded);
-        self.give_up_writing(cx);
+        self.end_sending(cx);
         if matches!(self.phase, Phase::Serving) && !self.reading.is_over() {
             self.timers.write_failed(error);
         }
+    }
+
+    /// Nothing can be written any more: those who wait, and those who come, are told so.
+    pub(super) fn end_sending(&mut self, cx: &Context<'_>) {
+        self.session.outbound().close_all(SendErrorKind::SessionEnded);
+        self.give_up_writing(cx);
     }
 
     /// Something waits for the socket: the clock runs from when it last took a byte.
