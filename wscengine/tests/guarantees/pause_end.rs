@@ -204,3 +204,16 @@ async fn an_exclusive_of_on_open_is_of_no_use_after_it() {
     rig.peer.send("to on_message");
     rig.journal.until("message to on_message").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn pause_for_may_be_of_any_length() {
+    let rig = start(Probe::default()).await;
+    let mut held = within(rig.engine.pause_for(std::time::Duration::MAX)).await.unwrap();
+    rig.peer.send("for the holder");
+    assert_eq!(within(held.recv()).await.unwrap().text(), Some("for the holder"));
+    drop(held);
+    let held = within(rig.engine.pause_for(std::time::Duration::ZERO)).await;
+    drop(held);
+    rig.peer.send("for on_message");
+    rig.journal.until("message for on_message").await;
+}

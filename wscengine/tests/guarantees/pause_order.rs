@@ -308,3 +308,19 @@ async fn a_thousand_messages_under_pauses_that_come_and_go_keep_their_order() {
     assert_eq!(journal.messages(), (0..1_000).map(|number| number.to_string()).collect::<Vec<_>>());
     assert!(round > 3, "there were no pauses in between");
 }
+
+/// Taking one message out of a full read-ahead makes room for the next: the search must get to see it.
+#[tokio::test(start_paused = true)]
+async fn recv_matching_goes_on_reading_when_there_is_room_for_one_message_only() {
+    let rig = start_with(Probe::default(), |builder| builder.read_ahead(64, 1 << 20)).await;
+    let mut held = within(rig.engine.pause()).await.unwrap();
+    for number in 0..64 {
+        rig.peer.send(number.to_string());
+    }
+    settle().await;
+    rig.peer.send("answer");
+    assert_eq!(recv(&mut held).await, "0");
+    let found = held.recv_matching(|message| message.text() == Some("answer"));
+    let found = tokio::time::timeout(secs(1), found).await.expect("nobody reads on");
+    assert_eq!(found.unwrap().text(), Some("answer"));
+}

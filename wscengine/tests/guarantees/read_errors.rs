@@ -248,3 +248,41 @@ async fn pausing_inside_on_read_error_gives_what_follows_the_error() {
     within(journal.until("message 2")).await;
     assert_eq!(journal.lines(), ["open", "read error Codec fatal=false", "held 1", "message 2"]);
 }
+
+/// However fast they follow each other, the handler hears of each.
+#[tokio::test(start_paused = true)]
+async fn a_survivable_error_is_reported_though_the_session_ends_right_behind_it() {
+    let ends: [(fn(&Rig), &[&str]); 2] = [
+        (|rig| rig.close_by_peer(), &["close closed by the peer with 1012"]),
+        (
+            |rig| rig.peer.read_error(survivable()),
+            &["read error Codec fatal=true", "close read failed: the transport could not decode a message"],
+        ),
+    ];
+    for (end, expected) in ends {
+        let mut rig = start(Probe::default()).await;
+        rig.peer.send("1");
+        rig.peer.read_error(survivable());
+        end(&rig);
+        rig.accept().await;
+        assert_eq!(rig.journal.lines()[..3], ["open", "message 1", "read error Codec fatal=false"]);
+        assert_eq!(rig.journal.lines()[3..], *expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survivable_error_between_messages_keeps_its_place_when_the_peer_closes_behind_them() {
+    for workers in [1, 3] {
+        let probe = Probe::default().on_message(|_, _| tokio::time::sleep(millis(100)));
+        let mut rig = start_with(probe, |builder| builder.workers(workers)).await;
+        rig.peer.send("1");
+        rig.peer.read_error(survivable());
+        rig.peer.send("2");
+        rig.close_by_peer();
+        rig.accept().await;
+        assert_eq!(
+            rig.journal.lines(),
+            ["open", "message 1", "read error Codec fatal=false", "message 2", "close closed by the peer with 1012"]
+        );
+    }
+}

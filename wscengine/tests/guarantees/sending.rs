@@ -376,3 +376,52 @@ async fn messages_of_many_tasks_all_arrive_each_tasks_own_in_order() {
         task.await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_send_after_a_stop_fails_at_once_even_while_on_read_error_runs() {
+    let probe = Probe::default().on_read_error(|_, _| tokio::time::sleep(secs(3)));
+    let rig = start(probe).await;
+    let session = rig.engine.session().unwrap();
+    rig.peer.read_error(wscengine::ReadError::new(wscengine::ReadErrorKind::Codec).survivable());
+    rig.journal.until("read error Codec fatal=false").await;
+    rig.engine.control().exit();
+    settle().await;
+    let (sent, took) = timed(session.send("late")).await;
+    assert_at_once(took);
+    assert_eq!(sent.unwrap_err().kind(), SendErrorKind::SessionEnded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_close_hears_at_once_that_nothing_can_be_written_any_more() {
+    let probe = Probe::default().on_close(|conn, _| {
+        async move {
+            let _ = conn.recv().await;
+            let (sent, took) = timed(conn.send_flushed("log out")).await;
+            assert!(sent.is_err());
+            assert_at_once(took);
+            None
+        }
+        .boxed()
+    });
+    let rig = start(probe).await;
+    rig.engine.control().exit();
+    rig.journal.until("close stopped").await;
+    rig.peer.reset();
+    let (_, took) = timed(rig.engine.stopped()).await;
+    assert!(took < secs(1), "it took {took:?}");
+    assert_eq!(rig.engine.stats().panics, 0);
+}
+
+/// The peer closes while much waits to be written: the close is what ended the session, and its code is not lost.
+#[tokio::test(start_paused = true)]
+async fn a_close_by_the_peer_is_the_cause_though_we_are_busy_sending() {
+    let mut rig = start(Probe::default()).await;
+    for number in numbers(500) {
+        rig.engine.try_send(number).unwrap();
+    }
+    rig.close_by_peer();
+    let events = rest_of(&mut rig.peer).await;
+    let close = events.iter().position(|event| matches!(event, PeerEvent::Close(_))).unwrap();
+    assert_eq!(events[close + 1..], [PeerEvent::Dropped], "data follows the close frame");
+    assert_eq!(rig.journal.after("close "), ["closed by the peer with 1012"]);
+}
