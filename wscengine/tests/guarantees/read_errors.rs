@@ -8,6 +8,9 @@ use crate::support::{
     Journal, Probe, Rig, farewell_of, millis, rest_of, secs, settle, start, start_with, within,
 };
 
+/// Ends a session in some way.
+type End = fn(&Rig);
+
 fn survivable() -> ReadError {
     ReadError::new(ReadErrorKind::Codec).survivable()
 }
@@ -252,11 +255,14 @@ async fn pausing_inside_on_read_error_gives_what_follows_the_error() {
 /// However fast they follow each other, the handler hears of each.
 #[tokio::test(start_paused = true)]
 async fn a_survivable_error_is_reported_though_the_session_ends_right_behind_it() {
-    let ends: [(fn(&Rig), &[&str]); 2] = [
+    let ends: [(End, &[&str]); 2] = [
         (|rig| rig.close_by_peer(), &["close closed by the peer with 1012"]),
         (
             |rig| rig.peer.read_error(survivable()),
-            &["read error Codec fatal=true", "close read failed: the transport could not decode a message"],
+            &[
+                "read error Codec fatal=true",
+                "close read failed: the transport could not decode a message",
+            ],
         ),
     ];
     for (end, expected) in ends {
@@ -282,7 +288,13 @@ async fn a_survivable_error_between_messages_keeps_its_place_when_the_peer_close
         rig.accept().await;
         assert_eq!(
             rig.journal.lines(),
-            ["open", "message 1", "read error Codec fatal=false", "message 2", "close closed by the peer with 1012"]
+            [
+                "open",
+                "message 1",
+                "read error Codec fatal=false",
+                "message 2",
+                "close closed by the peer with 1012"
+            ]
         );
     }
 }
