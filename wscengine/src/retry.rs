@@ -138,6 +138,8 @@ impl dyn Backoff {
 pub(crate) struct Retry {
     /// What the backoff grows with: attempts that failed, and sessions that did not live long.
     failures: u32,
+    /// What the budget is compared with: as many of them as nobody asked for.
+    spent: u32,
     /// The number of the last attempt.
     attempt: u32,
     since: Option<Instant>,
@@ -146,7 +148,7 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { failures: 0, attempt: 0, since: None, random: fastrand::Rng::with_seed(seed) }
+        Self { failures: 0, spent: 0, attempt: 0, since: None, random: fastrand::Rng::with_seed(seed) }
     }
 
     pub(crate) fn failures(&self) -> u32 {
@@ -167,14 +169,25 @@ impl Retry {
     /// A session was stable: the next failure is a first one.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
+        self.spent = 0;
         self.attempt = 0;
         self.since = None;
     }
 
-    /// Counts a failure, and says how long to wait after it.
-    pub(crate) fn next_delay(&mut self, now: Instant, backoff: &dyn Backoff) -> Duration {
-        self.failures = self.failures.saturating_add(1);
+    /// Spends one attempt of the budget.
+    pub(crate) fn spend(&mut self, now: Instant) {
+        self.spent = self.spent.saturating_add(1);
         self.since.get_or_insert(now);
+    }
+
+    /// How much of the budget of attempts is spent.
+    pub(crate) fn spent(&self) -> u32 {
+        self.spent
+    }
+
+    /// Counts a failure, and says how long to wait after it.
+    pub(crate) fn next_delay(&mut self, backoff: &dyn Backoff) -> Duration {
+        self.failures = self.failures.saturating_add(1);
         let random = self.random.f64();
         // A policy of the user's that panics must not end the engine; the panic hook has said what happened.
         let delay = catch_unwind(AssertUnwindSafe(|| backoff.delay(self.failures, random)));
@@ -230,10 +243,9 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_delays() {
-        let now = Instant::now();
         let delays = |seed| {
             let mut retry = Retry::new(seed);
-            (0..8).map(|_| retry.next_delay(now, &ExponentialBackoff::new())).collect::<Vec<_>>()
+            (0..8).map(|_| retry.next_delay(&ExponentialBackoff::new())).collect::<Vec<_>>()
         };
         assert_eq!(delays(7), delays(7));
         assert_ne!(delays(7), delays(8));

@@ -170,14 +170,15 @@ impl Lifecycle {
     /// When an attempt that the user asked for is due: at once, unless asked for again and again. It spends no budget.
     fn asked_attempt(&mut self, now: Instant) -> Instant {
         let first = self.retry.failures() == 0;
-        let delay = self.retry.next_delay(now, &*self.policy.backoff);
+        let delay = self.retry.next_delay(&*self.policy.backoff);
         if first { now } else { now + delay }
     }
 
     /// When the next attempt is due, or `None` if the budget is spent.
     fn next_attempt(&mut self, now: Instant) -> Option<Instant> {
-        let delay = self.retry.next_delay(now, &*self.policy.backoff);
-        let spent = self.policy.max_attempts.is_some_and(|most| self.retry.failures() > most)
+        self.retry.spend(now);
+        let delay = self.retry.next_delay(&*self.policy.backoff);
+        let spent = self.policy.max_attempts.is_some_and(|most| self.retry.spent() > most)
             || self.policy.max_elapsed.is_some_and(|most| self.retry.elapsed(now).saturating_add(delay) > most);
         if spent { None } else { Some(now + delay) }
     }

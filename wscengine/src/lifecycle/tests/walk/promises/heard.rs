@@ -16,6 +16,7 @@ impl Promises {
         state: &State,
         epoch: Epoch,
     ) {
+        self.asked |= matches!(event, Event::Restart { .. });
         match event {
             Event::Stop if self.outcome.is_none() => {
                 self.stop.get_or_insert(now);

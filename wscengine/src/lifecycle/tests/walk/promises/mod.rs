@@ -21,12 +21,16 @@ pub(super) struct Promises {
     outcome: Option<Outcome>,
     sessions: u64,
     failures: u32,
+    /// Those of them that nobody asked for.
+    spent: u32,
     /// Dials since the last stable session.
     attempts: u32,
     /// When the next dial is due.
     planned: Instant,
     /// Since the user asked for a dial at once.
     hurried: bool,
+    /// Whether the user asked for a restart at all: such attempts spend no budget.
+    asked: bool,
     epoch: Epoch,
     attempt: Attempt,
 }
@@ -132,9 +136,11 @@ impl Promises {
             outcome: None,
             sessions: 0,
             failures: 0,
+            spent: 0,
             attempts: 0,
             planned: Instant::now(),
             hurried: true,
+            asked: false,
             epoch: 0,
             attempt: Attempt::new(Script::Failed),
         }

@@ -86,6 +86,9 @@ impl Promises {
         }
         assert!((self.failures..=self.failures + 1).contains(&failures), "miscounted");
         self.failures = failures;
+        // What the user asked for raises the backoff only.
+        assert!(machine.retry.spent() <= failures, "asked for, and yet spent");
+        self.spent = machine.retry.spent();
         assert_eq!(machine.attempt(), self.attempts);
     }
 
@@ -95,7 +98,7 @@ impl Promises {
             AfterWait::Dial => {
                 assert!(until <= now + ceiling, "it waits for too long");
                 let within = self.policy.max_attempts.is_none_or(|most| self.failures <= most);
-                assert!(within || self.attempt.restarted || self.hurried, "beyond the budget");
+                assert!(within || self.asked, "beyond the budget");
                 self.planned = until;
             }
             AfterWait::Stop(_) if self.stop.is_none() => self.has_spent_its_budget(),
@@ -104,7 +107,7 @@ impl Promises {
     }
 
     fn has_spent_its_budget(&self) {
-        let by_count = self.policy.max_attempts.is_some_and(|most| self.failures > most);
+        let by_count = self.policy.max_attempts.is_some_and(|most| self.spent > most);
         assert!(
             by_count || self.policy.max_elapsed.is_some(),
             "it gives up though nothing is spent"

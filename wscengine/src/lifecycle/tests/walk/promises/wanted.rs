@@ -134,8 +134,12 @@ impl Promises {
             }
             Call::OnReadError(error) => {
                 assert_eq!(attempt.script, Script::Open);
-                assert!(if error.is_fatal() { quiet } else { attempt.drain == Drain::NotAsked });
+                assert!(if error.is_fatal() { quiet } else { attempt.drain != Drain::Done });
                 attempt.flowing = false;
+                // One that was read before the end is told in its place, and the drain goes on after it.
+                if attempt.drain == Drain::Asked {
+                    attempt.drain = Drain::NotAsked;
+                }
             }
             Call::OnClose { cause, restarting, .. } => {
                 assert_eq!(
