@@ -170,7 +170,8 @@ impl<C: Connection> Io<C> {
         }
         let level = self.session.inbox().level(Watch::Rest, cx);
         let messages_done = match rest {
-            Rest::Handle => level.len == 0,
+            // After a read error was reported, the drain goes on when told so again.
+            Rest::Handle => level.len == 0 && self.taker == Taker::OnMessage,
             Rest::Keep => true,
         };
         let written = rest == Rest::Handle

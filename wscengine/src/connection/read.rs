@@ -9,7 +9,7 @@ use crate::config::DataPlane;
 use crate::dispatch::KeyFn;
 use crate::error::{CloseErrorKind, ReadError, ReadErrorKind};
 use crate::inbox::{Item, Taker, Watch};
-use crate::lifecycle::{Rest, SessionEvent};
+use crate::lifecycle::SessionEvent;
 use crate::message::{CloseCode, CloseFrame, Message};
 use crate::telemetry;
 use crate::transport::{Connection, Entry, lend};
@@ -235,10 +235,6 @@ impl<C: Connection> Io<C> {
         }
         let Some((error, messages_since)) = self.session.inbox().pop_error() else { return };
         self.reading.set_queued(self.session.inbox().waiting());
-        if matches!(self.phase, Phase::Draining(Rest::Handle)) {
-            tracing::warn!(session = %self.session.id(), %error, "a read error at the end of a session");
-            return;
-        }
         self.set_taker(Taker::Nobody);
         self.reading.errors += 1;
         self.report(SessionEvent::ReadFailed { error, messages_since });

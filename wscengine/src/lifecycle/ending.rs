@@ -92,6 +92,14 @@ impl Lifecycle {
                 ending.unsent = unsent;
                 self.notify(now, ending);
             }
+            // It was read before the end, between messages that are still to be handled: it is told in its place.
+            (DrainingStage::Finishing, SessionEvent::ReadFailed { error, messages_since })
+                if !error.is_fatal() && messages_since != Some(0) =>
+            {
+                let report = Report { deadline: now + self.policy.timeouts.on_read_error, stage: Stage::Running };
+                self.run(Call::OnReadError(error));
+                self.state = State::Draining { ending, deadline, stage: DrainingStage::Reporting(report) };
+            }
             // The task that owned the connection panicked: its callbacks went with it.
             (DrainingStage::Finishing | DrainingStage::Aborting, SessionEvent::Disconnected(_)) => {
                 self.notify(now, ending);

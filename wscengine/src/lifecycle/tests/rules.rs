@@ -376,3 +376,25 @@ fn an_on_restart_error_over_its_time_is_told_to_go_however_long_the_wait() {
     rig.put(&Wait(SECOND * 11));
     assert_eq!(rig.said(), "abort on_restart_error");
 }
+
+#[test]
+fn restarts_that_are_asked_for_spend_nothing_of_the_budget() {
+    let mut rig = Rig::new(Policy { max_attempts: Some(1), ..policy() });
+    let ends = [Restart, Restart, Is(SessionEvent::HeartbeatLost)];
+    for end in ends {
+        for input in [
+            Is(SessionEvent::Dialed),
+            Is(returned(OnOpen)),
+            end,
+            Is(drained()),
+            Is(returned(OnClose)),
+        ] {
+            rig.put(&input);
+        }
+        rig.put(&Is(gone()));
+        assert_eq!(rig.place(), "Waiting");
+        rig.put(&Timeout);
+    }
+    rig.put(&Is(no_dial()));
+    assert_eq!(rig.place(), "Waiting, reporting then GaveUp");
+}

@@ -234,6 +234,23 @@ fn on_close_waits_until_everything_of_the_session_is_quiet() {
 }
 
 #[test]
+fn a_read_error_of_before_the_end_is_told_in_its_place_and_the_drain_goes_on() {
+    check(
+        Place::DrainingLost,
+        &[
+            (Is(survivable(None)), "on_read_error", "Draining, reporting then reconnect"),
+            (Is(survivable(Some(3))), "on_read_error", "Draining, reporting then reconnect"),
+            (Is(survivable(Some(0))), "", "Draining then reconnect"),
+            (Is(fatal()), "", "Draining then reconnect"),
+        ],
+    );
+    let mut rig = Rig::at(Place::DrainingLost);
+    rig.put(&Is(survivable(None)));
+    rig.put(&Is(returned(OnReadError)));
+    assert_eq!(rig.said(), "on_read_error; drain Handle");
+}
+
+#[test]
 fn a_fatal_read_error_is_told_before_the_close() {
     let read_failed = "on_close (read failed: reading from the socket failed, restarting) 2 3";
     check(

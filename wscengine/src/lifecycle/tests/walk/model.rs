@@ -122,7 +122,11 @@ impl Model {
                 }
             }),
             Action::Drain { epoch, rest } => {
-                self.finish(*epoch, drained(), |link| link.phase = Phase::Draining(*rest));
+                self.finish(*epoch, drained(), |link| {
+                    link.phase = Phase::Draining(*rest);
+                    link.taker =
+                        if *rest == Rest::Handle { Taker::OnMessage } else { Taker::Nobody };
+                });
             }
             Action::AbortMessages { epoch } => self.finish(*epoch, drained(), |link| {
                 if matches!(link.phase, Phase::Draining(_)) {
@@ -297,7 +301,13 @@ impl Link {
         if self.message.is_some() {
             self.end_message(rng);
             None
+        } else if rest == Rest::Handle && self.taker != Taker::OnMessage {
+            // A read error was told: the drain goes on when it is asked for again.
+            None
         } else if rest == Rest::Handle && rng.bool() {
+            if rng.u8(..) < 60 {
+                return Some(self.misread(rng));
+            }
             self.begin_message(rng, others);
             None
         } else {
