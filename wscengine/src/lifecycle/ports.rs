@@ -84,7 +84,7 @@ pub(crate) enum Action {
     Deny { hold: HoldId, error: PauseError },
     /// Take it back.
     Revoke { epoch: Epoch, hold: HoldId, reason: Revoked },
-    /// Read no more; answered by `Drained`.
+    /// Read no more; answered by `Drained`. A survivable `ReadFailed` may come first: then it is asked for again.
     Drain { epoch: Epoch, rest: Rest },
     /// Drop the `on_message` calls that run, give up what waits; answered by `Drained`.
     AbortMessages { epoch: Epoch },
