@@ -55,9 +55,10 @@ async fn e02_a_half_open_connection_is_left_when_the_heartbeat_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn e03_sends_to_a_dead_peer_fail_and_a_stop_is_honoured() {
     let (builder, log, mut server) = setup(Probe::new());
-    let (engine, peer) = start(builder, &mut server).await;
+    let (engine, peer) = start(builder.send_queue(1, 1 << 20), &mut server).await;
     peer.stall_reads(true);
     peer.stall_writes(true);
+    // The first waits to be written, the others for room in the queue.
     let sends: Vec<_> = (0..3)
         .map(|n| {
             let session = engine.session().unwrap();
