@@ -150,7 +150,10 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
 
     /// Keeps the order of messages that have the same key, with several workers. Messages of different keys are
     /// handled at once. The function is called for each message as it is read: keep it cheap.
-    pub fn ordered_by<K: Hash>(mut self, key: impl Fn(&Message<'_>) -> K + Send + Sync + 'static) -> Self {
+    pub fn ordered_by<K: Hash>(
+        mut self,
+        key: impl Fn(&Message<'_>) -> K + Send + Sync + 'static,
+    ) -> Self {
         self.options.key = Some(key_fn(key));
         self
     }
@@ -361,7 +364,9 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
 impl<T, H> fmt::Debug for EngineBuilder<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // URL and headers carry secrets.
-        f.debug_struct("EngineBuilder").field("workers", &self.options.workers).finish_non_exhaustive()
+        f.debug_struct("EngineBuilder")
+            .field("workers", &self.options.workers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -420,7 +425,10 @@ impl Options {
             return wrong("max_frame_size", "must not be 0");
         }
         if self.max_attempts == Some(0) {
-            return wrong("max_attempts", "must not be 0: use auto_reconnect(false) for a single session");
+            return wrong(
+                "max_attempts",
+                "must not be 0: use auto_reconnect(false) for a single session",
+            );
         }
         self.check_subprotocols()
     }
@@ -455,9 +463,13 @@ impl Options {
             return wrong("stable_after", "must not be longer than a year");
         }
         match self.ping_interval {
-            Some(interval) if self.ping_timeout > interval => {
-                wrong("ping_timeout", format!("of {:?} is longer than the ping interval of {interval:?}", self.ping_timeout))
-            }
+            Some(interval) if self.ping_timeout > interval => wrong(
+                "ping_timeout",
+                format!(
+                    "of {:?} is longer than the ping interval of {interval:?}",
+                    self.ping_timeout
+                ),
+            ),
             Some(_) | None => Ok(()),
         }
     }
@@ -465,7 +477,10 @@ impl Options {
     fn check_subprotocols(&self) -> Result<(), ConfigError> {
         for (at, name) in self.subprotocols.iter().enumerate() {
             if !is_token(name) {
-                return wrong("subprotocol", format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()));
+                return wrong(
+                    "subprotocol",
+                    format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()),
+                );
             }
             if self.subprotocols[..at].contains(name) {
                 return wrong("subprotocol", format!("`{name}` is offered twice"));
@@ -496,8 +511,16 @@ impl Options {
             ping_timeout: self.ping_timeout,
             idle_timeout: self.idle_timeout,
         };
-        let subscriber = self.subscriber.unwrap_or_else(|| tracing::dispatcher::get_default(Clone::clone));
-        Config { request, policy, data_plane: Arc::new(data_plane), propagate: self.propagate, subscriber, meter: self.meter }
+        let subscriber =
+            self.subscriber.unwrap_or_else(|| tracing::dispatcher::get_default(Clone::clone));
+        Config {
+            request,
+            policy,
+            data_plane: Arc::new(data_plane),
+            propagate: self.propagate,
+            subscriber,
+            meter: self.meter,
+        }
     }
 }
 
@@ -514,7 +537,8 @@ fn check_queue(option: &'static str, limits: QueueLimits) -> Result<(), ConfigEr
 fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
     let Some(url) = url else { return wrong("url", "must be given") };
     // The text is not shown: it may hold credentials.
-    let url = Url::parse(&url).map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
+    let url = Url::parse(&url)
+        .map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
     if !matches!(url.scheme(), "ws" | "wss") {
         return wrong("url", format!("must have the scheme ws or wss, not `{}`", url.scheme()));
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{Dispatch, Instrument, dispatcher};
 use tracing::instrument::WithSubscriber;
+use tracing::{Dispatch, Instrument, dispatcher};
 
 use crate::config::{Config, EngineBuilder};
 use crate::driver::Driver;
@@ -108,7 +108,10 @@ impl Engine {
     ///
     /// # Cancel safety
     /// As [`Session::send_flushed`].
-    pub async fn send_flushed(&self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
+    pub async fn send_flushed(
+        &self,
+        message: impl Into<Message<'static>>,
+    ) -> Result<(), SendError> {
         let message = message.into();
         match self.session() {
             Some(session) => session.send_flushed(message).await,
@@ -268,12 +271,17 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
         let (session, watched) = watch::channel(None);
         let counters = Arc::new(Counters::new(Metrics::new(config.meter.as_ref())));
         let engine = Engine {
-            inner: Arc::new(Inner { control: control.clone(), session: watched, counters: counters.clone() }),
+            inner: Arc::new(Inner {
+                control: control.clone(),
+                session: watched,
+                counters: counters.clone(),
+            }),
         };
         let (started, start) = oneshot::channel();
         let subscriber = config.subscriber.clone();
         let outlets = crate::driver::Outlets { status, session, started: Some(started), counters };
-        let driver = Driver::new(transport, handler, config, control, requests, outlets, span.clone());
+        let driver =
+            Driver::new(transport, handler, config, control, requests, outlets, span.clone());
         tokio::spawn(driver.run().with_subscriber(subscriber));
         let result = async {
             match start.await {
@@ -359,7 +367,11 @@ impl Control {
         let _ = self.shared.requests.send(request);
     }
 
-    pub(crate) async fn pause(&self, epoch: Option<Epoch>, limit: Option<Duration>) -> Result<Exclusive, PauseError> {
+    pub(crate) async fn pause(
+        &self,
+        epoch: Option<Epoch>,
+        limit: Option<Duration>,
+    ) -> Result<Exclusive, PauseError> {
         let (reply, answer) = oneshot::channel();
         self.request(Request::Pause { epoch, limit, reply });
         // Dropped unanswered: the driver, or the session, has ended.
@@ -372,7 +384,9 @@ impl Control {
 
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control").field("status", &*self.shared.status.borrow()).finish_non_exhaustive()
+        f.debug_struct("Control")
+            .field("status", &*self.shared.status.borrow())
+            .finish_non_exhaustive()
     }
 }
 
@@ -395,7 +409,11 @@ async fn stopped(mut status: watch::Receiver<Status>) -> Outcome {
         Status::Stopped { outcome } => Some(outcome.clone()),
         _ => None,
     };
-    let seen = status.wait_for(|status| outcome(status).is_some()).await.ok().and_then(|status| outcome(&status));
+    let seen = status
+        .wait_for(|status| outcome(status).is_some())
+        .await
+        .ok()
+        .and_then(|status| outcome(&status));
     // The driver went away without a word: its runtime is shut down.
     seen.unwrap_or_else(|| Outcome::new(OutcomeKind::Requested).forced())
 }

@@ -73,7 +73,10 @@ impl Exclusive {
         mut matches: impl FnMut(&Message<'static>) -> bool + Send,
     ) -> Result<Message<'static>, RecvError> {
         let mut seen = 0;
-        poll_fn(|cx| self.session.inbox().poll_recv_matching(self.hold, &mut seen, &mut matches, cx)).await
+        poll_fn(|cx| {
+            self.session.inbox().poll_recv_matching(self.hold, &mut seen, &mut matches, cx)
+        })
+        .await
     }
 
     /// Sends a message: waits for room in the send queue, not for the socket.
@@ -95,7 +98,10 @@ impl Exclusive {
     ///
     /// # Cancel safety
     /// As [`Session::send_flushed`].
-    pub async fn send_flushed(&mut self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
+    pub async fn send_flushed(
+        &mut self,
+        message: impl Into<Message<'static>>,
+    ) -> Result<(), SendError> {
         let message = self.checked(message.into())?;
         self.session.send_flushed_on(self.lane, message).await
     }

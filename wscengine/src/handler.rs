@@ -64,12 +64,20 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The payload is lent: [`Message::into_owned`] keeps it. The connection is read and written while this waits,
     /// but not while it blocks its thread: for work that does, use more workers or `spawn_blocking`.
-    fn on_message(&self, session: &Session, message: Message<'_>) -> impl Future<Output = ()> + Send;
+    fn on_message(
+        &self,
+        session: &Session,
+        message: Message<'_>,
+    ) -> impl Future<Output = ()> + Send;
 
     /// A read failed for another reason than a close frame. No other callback of the session runs meanwhile.
     ///
     /// [`ReadError::is_fatal`] tells whether the connection survives; if not, `on_close` follows.
-    fn on_read_error(&self, session: &Session, error: &ReadError) -> impl Future<Output = ()> + Send {
+    fn on_read_error(
+        &self,
+        session: &Session,
+        error: &ReadError,
+    ) -> impl Future<Output = ()> + Send {
         let _ = (session, error);
         async {}
     }
@@ -90,7 +98,11 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// The closing handshake failed or timed out.
-    fn on_close_error(&self, session: &Session, error: &CloseError) -> impl Future<Output = ()> + Send {
+    fn on_close_error(
+        &self,
+        session: &Session,
+        error: &CloseError,
+    ) -> impl Future<Output = ()> + Send {
         let _ = (session, error);
         async {}
     }
@@ -357,7 +369,11 @@ impl Handler for dyn DynHandler {
 macro_rules! handler_behind {
     ($pointer:ident) => {
         impl<H: Handler + ?Sized> Handler for $pointer<H> {
-            async fn on_open(&self, conn: &mut Exclusive, opened: Opened) -> Result<(), HandlerError> {
+            async fn on_open(
+                &self,
+                conn: &mut Exclusive,
+                opened: Opened,
+            ) -> Result<(), HandlerError> {
                 (**self).on_open(conn, opened).await
             }
 

@@ -196,7 +196,8 @@ impl Inbox {
             }
             let reader = inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten();
             // A worker that found work wakes the next, so that one burst wakes as many as it needs.
-            let next = (work.is_some() && !inner.queue.is_empty()).then(|| inner.workers.pop()).flatten();
+            let next =
+                (work.is_some() && !inner.queue.is_empty()).then(|| inner.workers.pop()).flatten();
             (work, [reader, next])
         };
         wakers.into_iter().for_each(wake);
@@ -275,7 +276,11 @@ impl Inbox {
     }
 
     /// Takes the first item, for a holder.
-    pub(crate) fn poll_recv(&self, hold: HoldId, cx: &Context<'_>) -> Poll<Result<Message<'static>, RecvError>> {
+    pub(crate) fn poll_recv(
+        &self,
+        hold: HoldId,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Message<'static>, RecvError>> {
         let (item, reader) = {
             let mut inner = self.lock();
             inner.check(hold)?;
@@ -308,8 +313,12 @@ impl Inbox {
             let mut inner = self.lock();
             inner.check(hold)?;
             match inner.take_matching(seen, matches) {
-                Some(found) => (found?, inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten()),
-                None if inner.input != Input::More => return Poll::Ready(Err(Revoked::ConnectionEnded.into())),
+                Some(found) => {
+                    (found?, inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten())
+                }
+                None if inner.input != Input::More => {
+                    return Poll::Ready(Err(Revoked::ConnectionEnded.into()));
+                }
                 None if inner.has_room(self.limits) => {
                     inner.holder = Some(cx.waker().clone());
                     let reader = inner.reader.take();
@@ -372,7 +381,8 @@ impl Inner {
 
     /// Whether the reader should be told that there is room: at half, so that it reads in batches.
     fn wants_reader(&self, limits: QueueLimits) -> bool {
-        self.queue.is_empty() || (self.queue.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2)
+        self.queue.is_empty()
+            || (self.queue.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2)
     }
 
     fn take_work(&mut self, order: Order) -> Option<(Message<'static>, u64)> {

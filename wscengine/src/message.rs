@@ -159,7 +159,10 @@ impl<'a> Message<'a> {
 /// Shows kind and length only: a payload has no place in a log.
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("kind", &self.kind()).field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Message")
+            .field("kind", &self.kind())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -289,7 +292,10 @@ impl CloseFrame {
     /// # Errors
     /// [`InvalidCloseFrame`] if the code must not be sent ([`CloseCode::may_be_sent`]) or the reason is
     /// longer than [`MAX_REASON`](Self::MAX_REASON) bytes.
-    pub fn new(code: impl Into<CloseCode>, reason: impl Into<ByteString>) -> Result<Self, InvalidCloseFrame> {
+    pub fn new(
+        code: impl Into<CloseCode>,
+        reason: impl Into<ByteString>,
+    ) -> Result<Self, InvalidCloseFrame> {
         let (code, reason) = (code.into(), reason.into());
         if !code.may_be_sent() {
             return Err(InvalidCloseFrame::Code(code));

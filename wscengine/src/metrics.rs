@@ -36,9 +36,13 @@ impl Metrics {
     /// The instruments of `meter`, or of the global provider's if none was given.
     pub(crate) fn new(meter: Option<&Meter>) -> Self {
         let each_message = if meter.is_some() { EachMessage::Timed } else { EachMessage::Untimed };
-        let meter = meter.cloned().unwrap_or_else(|| opentelemetry::global::meter(env!("CARGO_PKG_NAME")));
-        let counter = |name, unit, about| meter.u64_counter(name).with_unit(unit).with_description(about).build();
-        let histogram = |name, about| meter.f64_histogram(name).with_unit("s").with_description(about).build();
+        let meter =
+            meter.cloned().unwrap_or_else(|| opentelemetry::global::meter(env!("CARGO_PKG_NAME")));
+        let counter = |name, unit, about| {
+            meter.u64_counter(name).with_unit(unit).with_description(about).build()
+        };
+        let histogram =
+            |name, about| meter.f64_histogram(name).with_unit("s").with_description(about).build();
         Self {
             sessions: counter("wscengine.sessions", "{session}", "Sessions opened"),
             attempts: counter("wscengine.attempts", "{attempt}", "Connection attempts, by outcome"),

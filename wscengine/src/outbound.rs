@@ -66,7 +66,12 @@ struct Inner {
 impl SendQueue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         let inner = Inner { queue: VecDeque::new(), writer: None, closed: None };
-        Self { session: Room::new(limits), farewell: Room::new(limits), inner: Mutex::new(inner), limits }
+        Self {
+            session: Room::new(limits),
+            farewell: Room::new(limits),
+            inner: Mutex::new(inner),
+            limits,
+        }
     }
 
     /// Waits for room and queues the message.
@@ -90,7 +95,9 @@ impl SendQueue {
         let permits = self.permits(&message);
         match self.room(lane).try_acquire(permits) {
             Ok(()) => self.push(Queued { message, flushed: None, lane, permits }),
-            Err(TryAcquireError::NoPermits) => Err(SendError::returning(SendErrorKind::Full, message)),
+            Err(TryAcquireError::NoPermits) => {
+                Err(SendError::returning(SendErrorKind::Full, message))
+            }
             Err(TryAcquireError::Closed) => Err(SendError::returning(self.closed_kind(), message)),
         }
     }
@@ -261,10 +268,16 @@ mod tests {
     fn bytes_are_bounded_but_one_message_always_fits() {
         let queue = queue(10, 4);
         queue.try_send(Lane::Session, "longer than four".into()).unwrap();
-        assert_eq!(queue.try_send(Lane::Session, "x".into()).unwrap_err().kind(), SendErrorKind::Full);
+        assert_eq!(
+            queue.try_send(Lane::Session, "x".into()).unwrap_err().kind(),
+            SendErrorKind::Full
+        );
         take_all(&queue);
         queue.try_send(Lane::Session, "1234".into()).unwrap();
-        assert_eq!(queue.try_send(Lane::Session, "5".into()).unwrap_err().kind(), SendErrorKind::Full);
+        assert_eq!(
+            queue.try_send(Lane::Session, "5".into()).unwrap_err().kind(),
+            SendErrorKind::Full
+        );
     }
 
     #[tokio::test]
@@ -272,7 +285,8 @@ mod tests {
         let queue = queue(1, 100);
         queue.try_send(Lane::Session, "1".into()).unwrap();
         let waiting = queue.send(Lane::Session, "2".into(), None);
-        let (result, ()) = tokio::join!(waiting, async { queue.close(SendErrorKind::SessionEnded) });
+        let (result, ()) =
+            tokio::join!(waiting, async { queue.close(SendErrorKind::SessionEnded) });
         let error = result.unwrap_err();
         assert_eq!(error.kind(), SendErrorKind::SessionEnded);
         assert_eq!(error.into_message().unwrap().text(), Some("2"));

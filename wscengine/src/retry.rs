@@ -112,7 +112,10 @@ impl Default for ExponentialBackoff {
 
 impl Backoff for ExponentialBackoff {
     fn delay(&self, retry: u32, random: f64) -> Duration {
-        let (ceiling, random) = (self.ceiling(retry.max(1)), if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) });
+        let (ceiling, random) = (
+            self.ceiling(retry.max(1)),
+            if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) },
+        );
         Duration::try_from_secs_f64(ceiling.as_secs_f64() * random).unwrap_or(ceiling).min(ceiling)
     }
 }
@@ -148,7 +151,13 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { failures: 0, spent: 0, attempt: 0, since: None, random: fastrand::Rng::with_seed(seed) }
+        Self {
+            failures: 0,
+            spent: 0,
+            attempt: 0,
+            since: None,
+            random: fastrand::Rng::with_seed(seed),
+        }
     }
 
     pub(crate) fn failures(&self) -> u32 {
@@ -191,7 +200,9 @@ impl Retry {
         let random = self.random.f64();
         // A policy of the user's that panics must not end the engine; the panic hook has said what happened.
         let delay = catch_unwind(AssertUnwindSafe(|| backoff.delay(self.failures, random)));
-        delay.unwrap_or_else(|_| ExponentialBackoff::new().delay(self.failures, random)).min(LONGEST_DELAY)
+        delay
+            .unwrap_or_else(|_| ExponentialBackoff::new().delay(self.failures, random))
+            .min(LONGEST_DELAY)
     }
 
     /// How long it has gone badly.

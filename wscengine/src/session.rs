@@ -73,7 +73,10 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropped while it waits for room, it has sent nothing; dropped later, the message is still sent.
-    pub async fn send_flushed(&self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
+    pub async fn send_flushed(
+        &self,
+        message: impl Into<Message<'static>>,
+    ) -> Result<(), SendError> {
         self.send_flushed_on(Lane::Session, message.into()).await
     }
 
@@ -142,7 +145,11 @@ impl Session {
         &self.inner.control
     }
 
-    pub(crate) async fn send_flushed_on(&self, lane: Lane, message: Message<'static>) -> Result<(), SendError> {
+    pub(crate) async fn send_flushed_on(
+        &self,
+        lane: Lane,
+        message: Message<'static>,
+    ) -> Result<(), SendError> {
         let (flushed, answer) = oneshot::channel();
         self.inner.outbound.send(lane, message, Some(flushed)).await?;
         answer.await.unwrap_or(Err(SendError::new(SendErrorKind::Lost)))

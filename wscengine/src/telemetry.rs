@@ -110,7 +110,12 @@ pub(crate) fn background_run(parent: &Span, session: &Session, workers: usize) -
 }
 
 /// `wscengine.background.shutdown`: from the end of a session to the end of its connection.
-pub(crate) fn background_shutdown(parent: &Span, session: &Session, cause: &CloseCause, restart: bool) -> Span {
+pub(crate) fn background_shutdown(
+    parent: &Span,
+    session: &Session,
+    cause: &CloseCause,
+    restart: bool,
+) -> Span {
     let span = info_span!(
         parent: parent,
         "wscengine.background.shutdown",
@@ -130,7 +135,12 @@ pub(crate) fn background_shutdown(parent: &Span, session: &Session, cause: &Clos
 }
 
 /// `wscengine.callback.*`, but for `on_message`.
-pub(crate) fn callback(parent: &Span, callback: Callback, epoch: Epoch, session: Option<&Session>) -> Span {
+pub(crate) fn callback(
+    parent: &Span,
+    callback: Callback,
+    epoch: Epoch,
+    session: Option<&Session>,
+) -> Span {
     /// A span's name must be known when the program is compiled.
     macro_rules! span {
         ($name:literal) => {
@@ -254,7 +264,12 @@ pub(crate) fn traceparent(span: &Span) -> Option<HeaderValue> {
     if !context.is_valid() || !context.is_sampled() {
         return None;
     }
-    let value = format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8());
+    let value = format!(
+        "00-{}-{}-{:02x}",
+        context.trace_id(),
+        context.span_id(),
+        context.trace_flags().to_u8()
+    );
     HeaderValue::try_from(value).ok()
 }
 

@@ -57,7 +57,8 @@ pub trait Connection: Send + 'static {
     /// [`ReadError`]. What was appended before stays valid and is handled first. After a fatal error the
     /// call is not made again. An end of stream without a close frame is
     /// [`ReadErrorKind::UnexpectedEof`].
-    fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<Result<(), ReadError>>;
+    fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch)
+    -> Poll<Result<(), ReadError>>;
 
     /// Waits until a message can be taken by [`start_send`](Self::start_send), flushing if need be.
     ///
@@ -279,7 +280,10 @@ impl Batch {
     /// # Panics
     /// If the range is not inside the chunk.
     pub fn push_range(&mut self, kind: MessageKind, range: Range<usize>) {
-        assert!(range.start <= range.end && range.end <= self.chunk.len(), "the range lies outside the chunk");
+        assert!(
+            range.start <= range.end && range.end <= self.chunk.len(),
+            "the range lies outside the chunk"
+        );
         self.payload_bytes += range.len();
         self.ranges += 1;
         self.entries.push_back(Entry::Range(kind, range));
@@ -382,7 +386,11 @@ impl Batch {
 }
 
 /// Lends a message out of `chunk`.
-pub(crate) fn lend(chunk: &Bytes, kind: MessageKind, range: Range<usize>) -> Result<Message<'_>, ReadError> {
+pub(crate) fn lend(
+    chunk: &Bytes,
+    kind: MessageKind,
+    range: Range<usize>,
+) -> Result<Message<'_>, ReadError> {
     let payload = &chunk[range];
     match kind {
         MessageKind::Binary => Ok(Message::lend_binary(payload, chunk)),

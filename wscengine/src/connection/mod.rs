@@ -44,12 +44,21 @@ use write::Writing;
 /// What the connection task is told.
 pub(crate) enum Command {
     /// Let `on_message` take messages, if no more than `errors` survivable read errors were reported.
-    Dispatch { errors: u64 },
+    Dispatch {
+        errors: u64,
+    },
     /// Let a holder take them, and hand it the connection.
-    Hold { hold: HoldId, grant: Option<Grant> },
-    Drain { rest: Rest },
+    Hold {
+        hold: HoldId,
+        grant: Option<Grant>,
+    },
+    Drain {
+        rest: Rest,
+    },
     AbortMessages,
-    Close { frame: CloseFrame },
+    Close {
+        frame: CloseFrame,
+    },
     Disconnect,
     Ping(oneshot::Sender<Result<Duration, PingError>>),
 }
@@ -184,7 +193,9 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
                     Ok(message) => self.call(message).await,
                     Err(error) => self.io.read_failed(error),
                 },
-                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => self.io.on_control(control),
+                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
+                    self.io.on_control(control)
+                }
             }
         }
         drop(chunk);

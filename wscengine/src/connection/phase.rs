@@ -57,7 +57,9 @@ impl<C: Connection> Io<C> {
             Command::AbortMessages => self.on_abort(),
             Command::Close { frame } => self.on_close(frame),
             Command::Disconnect => self.on_disconnect(),
-            Command::Ping(reply) if matches!(self.phase, Phase::Serving) && !self.writing.is_over() => {
+            Command::Ping(reply)
+                if matches!(self.phase, Phase::Serving) && !self.writing.is_over() =>
+            {
                 self.pings.start(Instant::now(), Some(reply));
             }
             Command::Ping(reply) => {
@@ -143,7 +145,9 @@ impl<C: Connection> Io<C> {
                 }
             }
             Phase::Draining(rest) => return self.poll_drain(cx, rest),
-            Phase::GivingUp(_) if self.callback == Inline::Aborting => return Poll::Ready(Turn::Abort),
+            Phase::GivingUp(_) if self.callback == Inline::Aborting => {
+                return Poll::Ready(Turn::Abort);
+            }
             Phase::GivingUp(rest) => self.drained(cx, rest),
             Phase::Drained => {}
             Phase::Closing(step) => return self.poll_closing(cx, step),

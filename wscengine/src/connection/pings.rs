@@ -39,7 +39,11 @@ impl Pings {
     }
 
     /// Has a ping written.
-    pub(super) fn start(&mut self, now: Instant, reply: Option<oneshot::Sender<Result<Duration, PingError>>>) {
+    pub(super) fn start(
+        &mut self,
+        now: Instant,
+        reply: Option<oneshot::Sender<Result<Duration, PingError>>>,
+    ) {
         if self.waiting.len() >= MOST_PINGS {
             if let Some(reply) = reply {
                 let _ = reply.send(Err(PingError::TooMany));
@@ -66,7 +70,10 @@ impl Pings {
     /// (RFC 6455 section 5.5.3). One that nobody asked for means nothing.
     pub(super) fn on_pong(&mut self, payload: &[u8], now: Instant, counters: &Counters) {
         let sent = self.waiting.len() - self.unsent;
-        let Some(at) = self.waiting.iter().take(sent).position(|ping| ping.payload == payload) else { return };
+        let Some(at) = self.waiting.iter().take(sent).position(|ping| ping.payload == payload)
+        else {
+            return;
+        };
         for ping in self.waiting.drain(..=at) {
             let round_trip = now.saturating_duration_since(ping.since);
             counters.round_trip(round_trip);

@@ -38,7 +38,13 @@ enum State {
 
 impl Reading {
     pub(super) fn new(config: &DataPlane) -> Self {
-        Self { state: State::Reading, queued: false, since_error: None, errors: 0, key: config.key.clone() }
+        Self {
+            state: State::Reading,
+            queued: false,
+            since_error: None,
+            errors: 0,
+            key: config.key.clone(),
+        }
     }
 
     pub(super) fn has_queued(&self) -> bool {
@@ -113,7 +119,9 @@ impl<C: Connection> Io<C> {
             Phase::Serving => true,
             // What comes before the peer's close frame is read and let go.
             Phase::Closing(_) => return true,
-            Phase::Draining(_) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => return false,
+            Phase::Draining(_) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => {
+                return false;
+            }
         };
         let level = self.session.inbox().level(Watch::Room, cx);
         self.reading.set_queued(level.len);
@@ -160,7 +168,9 @@ impl<C: Connection> Io<C> {
                     Ok(message) => self.queue_message(message.into_owned()),
                     Err(error) => return self.read_failed(error),
                 },
-                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => self.on_control(control),
+                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
+                    self.on_control(control)
+                }
             }
         }
         self.batch.release_chunk();

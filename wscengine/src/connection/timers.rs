@@ -34,7 +34,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 impl Timers {
     pub(super) fn new(config: &DataPlane) -> Self {
         let now = Instant::now();
-        let heartbeat = config.ping_interval.map(|every| Heartbeat::new(now.into_std(), every, config.ping_timeout));
+        let heartbeat = config
+            .ping_interval
+            .map(|every| Heartbeat::new(now.into_std(), every, config.ping_timeout));
         Self { sleep: None, heartbeat, last_message: now, shutdown: None, write_failure: None }
     }
 
@@ -89,7 +91,11 @@ impl<C: Connection> Io<C> {
     fn next_deadline(&self) -> Option<Instant> {
         let listening = matches!(self.phase, Phase::Serving) && self.reading.is_listening();
         let heartbeat = self.timers.heartbeat.as_ref().filter(|_| listening);
-        let idle = self.config.idle_timeout.filter(|_| listening).map(|limit| self.timers.last_message + limit);
+        let idle = self
+            .config
+            .idle_timeout
+            .filter(|_| listening)
+            .map(|limit| self.timers.last_message + limit);
         let stall = self.writing.stalled_at(self.config.write_timeout).filter(|_| self.may_lose());
         [
             heartbeat.map(|heartbeat| Instant::from_std(heartbeat.deadline())),
@@ -143,7 +149,12 @@ impl<C: Connection> Io<C> {
             return self.lose(SessionEvent::IdleTimedOut);
         }
         let bytes_read = self.connection.bytes_read();
-        match self.timers.heartbeat.as_mut().map(|heartbeat| heartbeat.poll(now.into_std(), bytes_read)) {
+        match self
+            .timers
+            .heartbeat
+            .as_mut()
+            .map(|heartbeat| heartbeat.poll(now.into_std(), bytes_read))
+        {
             Some(Beat::Ping) => self.pings.start(now, None),
             Some(Beat::Lost) => self.lose(SessionEvent::HeartbeatLost),
             Some(Beat::Nothing) | None => {}
@@ -159,7 +170,11 @@ impl<C: Connection> Io<C> {
         self.report(event);
     }
 
-    pub(super) fn closing_failed(&mut self, kind: CloseErrorKind, error: impl Into<crate::HandlerError>) {
+    pub(super) fn closing_failed(
+        &mut self,
+        kind: CloseErrorKind,
+        error: impl Into<crate::HandlerError>,
+    ) {
         self.phase = Phase::Over(Err(crate::CloseError::with_source(kind, error)));
     }
 }

@@ -127,7 +127,10 @@ impl<C: Connection> Io<C> {
             && match &self.phase {
                 Phase::Serving | Phase::Draining(Rest::Keep) => true,
                 Phase::Closing(step) => step.flushes_messages(),
-                Phase::Draining(Rest::Handle) | Phase::GivingUp(_) | Phase::Drained | Phase::Over(_) => false,
+                Phase::Draining(Rest::Handle)
+                | Phase::GivingUp(_)
+                | Phase::Drained
+                | Phase::Over(_) => false,
             }
     }
 

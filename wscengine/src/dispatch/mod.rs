@@ -45,7 +45,12 @@ pub(crate) struct Calls<H> {
 }
 
 impl<H: Handler> Calls<H> {
-    pub(crate) fn new(handler: Arc<H>, session: Session, counters: Arc<Counters>, timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        handler: Arc<H>,
+        session: Session,
+        counters: Arc<Counters>,
+        timeout: Option<Duration>,
+    ) -> Self {
         Self { handler, session, counters, timeout }
     }
 
@@ -69,9 +74,12 @@ impl<H: Handler> Calls<H> {
         let caught = AssertUnwindSafe(call).catch_unwind();
         let done = match self.timeout {
             None => caught.instrument(span.clone()).await,
-            Some(limit) => match tokio::time::timeout(limit, caught.instrument(span.clone())).await {
+            Some(limit) => match tokio::time::timeout(limit, caught.instrument(span.clone())).await
+            {
                 Ok(done) => done,
-                Err(_) => return tracing::warn!(parent: &span, "on_message took longer than it may"),
+                Err(_) => {
+                    return tracing::warn!(parent: &span, "on_message took longer than it may");
+                }
             },
         };
         unfinished.done = true;

@@ -38,7 +38,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let callback = call.callback();
         match call {
             Call::OnOpen => self.run_on_open(epoch),
-            Call::OnRestartError { error, retry, until } => self.run_on_restart_error(epoch, error, retry, until),
+            Call::OnRestartError { error, retry, until } => {
+                self.run_on_restart_error(epoch, error, retry, until)
+            }
             Call::OnReadError(error) => self.run_on_read_error(epoch, error),
             Call::OnClose { cause, restarting, unhandled, unsent } => {
                 let closed = Closed {

@@ -169,7 +169,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         }
         let hold = self.new_hold();
         self.pauses.insert(hold, reply);
-        self.handle(Event::PauseRequested { epoch: epoch.unwrap_or(self.lifecycle.epoch()), hold, limit });
+        self.handle(Event::PauseRequested {
+            epoch: epoch.unwrap_or(self.lifecycle.epoch()),
+            hold,
+            limit,
+        });
     }
 
     fn on_done(&mut self, done: Done<T::Connection>) {
@@ -185,7 +189,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 (epoch, SessionEvent::CallEnded { callback, result })
             }
             Done::Connection { epoch, result } => {
-                if let Some(link) = self.link.as_mut().filter(|link| link.session.epoch() == epoch) {
+                if let Some(link) = self.link.as_mut().filter(|link| link.session.epoch() == epoch)
+                {
                     link.gone = true;
                 }
                 self.spans.closed(result.as_ref().err());
@@ -195,7 +200,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.handle(Event::Session { epoch, event });
     }
 
-    fn on_dial_done(&mut self, epoch: Epoch, result: tasks::DialResult<T::Connection>) -> SessionEvent {
+    fn on_dial_done(
+        &mut self,
+        epoch: Epoch,
+        result: tasks::DialResult<T::Connection>,
+    ) -> SessionEvent {
         match result {
             // One that came though it was told to go is dropped here.
             tasks::DialResult::Connected(connected)
@@ -204,8 +213,12 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 self.dialed = Some(connected);
                 SessionEvent::Dialed
             }
-            tasks::DialResult::Connected(_) | tasks::DialResult::Abandoned => SessionEvent::DialAbandoned,
-            tasks::DialResult::Failed(_) if !self.lifecycle.state().wants_dial() => SessionEvent::DialAbandoned,
+            tasks::DialResult::Connected(_) | tasks::DialResult::Abandoned => {
+                SessionEvent::DialAbandoned
+            }
+            tasks::DialResult::Failed(_) if !self.lifecycle.state().wants_dial() => {
+                SessionEvent::DialAbandoned
+            }
             tasks::DialResult::Failed(error) => SessionEvent::DialFailed(error),
         }
     }
@@ -219,7 +232,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Action::Run { epoch, call } => self.run_call(epoch, call),
                 Action::Abort { epoch, callback } => self.tasks.abort(epoch, Job::Call(callback)),
                 Action::Warn { callback } => {
-                    tracing::warn!(callback = callback.name(), "a callback that must end blocks its thread");
+                    tracing::warn!(
+                        callback = callback.name(),
+                        "a callback that must end blocks its thread"
+                    );
                 }
                 Action::Dispatch { epoch, errors } => self.dispatch(epoch, errors),
                 Action::EndSending { epoch } => {
@@ -281,10 +297,16 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             self.outlets.counters.clone(),
             data_plane.message_timeout,
         );
-        let task =
-            ConnectionTask::new(connection, receiver, self.report.clone(), Arc::new(calls), data_plane.clone());
+        let task = ConnectionTask::new(
+            connection,
+            receiver,
+            self.report.clone(),
+            Arc::new(calls),
+            data_plane.clone(),
+        );
         let attempt = self.lifecycle.attempt();
-        self.link = Some(Link { session, commands, response, attempt, farewell: None, gone: false });
+        self.link =
+            Some(Link { session, commands, response, attempt, farewell: None, gone: false });
         let exclusive = self.hold_for_callback(Lane::Session);
         self.tasks.connection(epoch, as_callbacks_of(self.control.id(), task.run()));
         exclusive
@@ -321,7 +343,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         match self.link_of(epoch).filter(|link| link.gone) {
             // Its callbacks went with the task.
             Some(link) => {
-                let (unhandled, unsent) = (link.session.inbox().clear(), link.session.outbound().clear());
+                let (unhandled, unsent) =
+                    (link.session.inbox().clear(), link.session.outbound().clear());
                 let _ = self.report.send((epoch, SessionEvent::Drained { unhandled, unsent }));
             }
             None => self.command(epoch, command),
@@ -329,7 +352,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     fn close(&mut self, epoch: Epoch) {
-        let Some(link) = self.link.as_mut().filter(|link| !link.gone) else { return self.say_gone(epoch) };
+        let Some(link) = self.link.as_mut().filter(|link| !link.gone) else {
+            return self.say_gone(epoch);
+        };
         let frame = link.farewell.take().unwrap_or_else(CloseFrame::going_away);
         self.spans.closing(&link.session, &frame);
         self.command(epoch, Command::Close { frame });
@@ -403,7 +428,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     async fn finish(mut self) {
         let State::Stopped(outcome) = self.lifecycle.state().clone() else { return };
         self.dialed = None;
-        let by = self.lifecycle.stop_by().unwrap_or_else(|| now() + self.config.policy.timeouts.stop);
+        let by =
+            self.lifecycle.stop_by().unwrap_or_else(|| now() + self.config.policy.timeouts.stop);
         let by = Instant::from_std(by).max(Instant::now() + tasks::LAST_GRACE);
         let session = self.link.as_ref().map(|link| link.session.clone());
         let blocked = self.tasks.finish(by, session).await;

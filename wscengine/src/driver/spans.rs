@@ -32,11 +32,17 @@ impl Spans {
     }
 
     /// A dial begins, the `attempt`-th since the last stable session: its span.
-    pub(super) fn dialing(&mut self, restart: bool, attempt: u32, request: &ConnectRequest) -> Span {
+    pub(super) fn dialing(
+        &mut self,
+        restart: bool,
+        attempt: u32,
+        request: &ConnectRequest,
+    ) -> Span {
         // As `on_restart_error` counts them; the first attempt of a start is no retry.
         let retry = if restart { attempt } else { attempt.saturating_sub(1) };
         let above = restart.then(|| telemetry::background_restart(retry));
-        let start = telemetry::background_start(above.as_ref().unwrap_or(&self.start), restart, retry);
+        let start =
+            telemetry::background_start(above.as_ref().unwrap_or(&self.start), restart, retry);
         let dial = telemetry::dial(&start, request);
         self.attempt = Some(Attempt { restart: above, start });
         dial
@@ -76,7 +82,8 @@ impl Spans {
     /// The session ends: called as long as it does.
     pub(super) fn ending(&mut self, session: Option<&Session>, cause: &CloseCause, restart: bool) {
         if let (None, Some(session)) = (&self.shutdown, session) {
-            self.shutdown = Some(telemetry::background_shutdown(&self.stop, session, cause, restart));
+            self.shutdown =
+                Some(telemetry::background_shutdown(&self.stop, session, cause, restart));
         }
     }
 
@@ -106,10 +113,13 @@ impl Spans {
     pub(super) fn parent_of(&self, callback: Callback) -> &Span {
         let attempt = self.attempt.as_ref().map(|attempt| &attempt.start);
         match callback {
-            Callback::OnOpen | Callback::OnRestartError => attempt.or(self.shutdown.as_ref()).unwrap_or(&self.start),
-            Callback::OnMessage | Callback::OnReadError | Callback::OnClose | Callback::OnCloseError => {
-                self.shutdown.as_ref().or(attempt).unwrap_or(&self.stop)
+            Callback::OnOpen | Callback::OnRestartError => {
+                attempt.or(self.shutdown.as_ref()).unwrap_or(&self.start)
             }
+            Callback::OnMessage
+            | Callback::OnReadError
+            | Callback::OnClose
+            | Callback::OnCloseError => self.shutdown.as_ref().or(attempt).unwrap_or(&self.stop),
         }
     }
 }

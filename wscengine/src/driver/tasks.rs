@@ -64,8 +64,13 @@ impl<C: Send + 'static> Tasks<C> {
         Self { set: JoinSet::new(), jobs: HashMap::new() }
     }
 
-    pub(super) fn dial<T>(&mut self, epoch: Epoch, transport: Arc<T>, request: ConnectRequest, span: Span)
-    where
+    pub(super) fn dial<T>(
+        &mut self,
+        epoch: Epoch,
+        transport: Arc<T>,
+        request: ConnectRequest,
+        span: Span,
+    ) where
         T: Transport<Connection = C>,
         C: crate::transport::Connection,
     {
@@ -98,7 +103,9 @@ impl<C: Send + 'static> Tasks<C> {
         epoch: Epoch,
         task: impl Future<Output = Result<(), CloseError>> + Send + 'static,
     ) {
-        self.spawn(epoch, Job::Connection, Span::none(), async move { Done::Connection { epoch, result: task.await } });
+        self.spawn(epoch, Job::Connection, Span::none(), async move {
+            Done::Connection { epoch, result: task.await }
+        });
     }
 
     /// The next task that has ended. Cancel safe.
@@ -114,7 +121,9 @@ impl<C: Send + 'static> Tasks<C> {
     }
 
     pub(super) fn abort(&self, epoch: Epoch, job: Job) {
-        for running in self.jobs.values().filter(|running| (running.epoch, running.job) == (epoch, job)) {
+        for running in
+            self.jobs.values().filter(|running| (running.epoch, running.job) == (epoch, job))
+        {
             running.handle.abort();
         }
     }
@@ -124,7 +133,11 @@ impl<C: Send + 'static> Tasks<C> {
     }
 
     /// Ends every task, and names the callback that does not go.
-    pub(super) async fn finish(&mut self, by: Instant, session: Option<Session>) -> Option<Callback> {
+    pub(super) async fn finish(
+        &mut self,
+        by: Instant,
+        session: Option<Session>,
+    ) -> Option<Callback> {
         self.set.abort_all();
         let all_gone = async {
             while self.next().await.is_some() {}
@@ -154,7 +167,13 @@ impl<C: Send + 'static> Tasks<C> {
         callback.or_else(|| self.jobs.is_empty().then_some(Callback::OnMessage))
     }
 
-    fn spawn(&mut self, epoch: Epoch, job: Job, span: Span, task: impl Future<Output = Done<C>> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        epoch: Epoch,
+        job: Job,
+        span: Span,
+        task: impl Future<Output = Done<C>> + Send + 'static,
+    ) {
         let handle = self.set.spawn(task.with_current_subscriber());
         self.jobs.insert(handle.id(), Running { epoch, job, handle, span });
     }
@@ -167,15 +186,19 @@ impl<C: Send + 'static> Tasks<C> {
         }
         Some(match job {
             Job::Dial if error.is_panic() => {
-                let error = ConnectError::with_source(ConnectErrorKind::Other, "the transport panicked");
+                let error =
+                    ConnectError::with_source(ConnectErrorKind::Other, "the transport panicked");
                 Done::Dial { epoch, result: DialResult::Failed(error) }
             }
             Job::Dial => Done::Dial { epoch, result: DialResult::Abandoned },
             Job::Call(callback) => {
-                let result = if error.is_panic() { CallResult::Panicked } else { CallResult::Aborted };
+                let result =
+                    if error.is_panic() { CallResult::Panicked } else { CallResult::Aborted };
                 Done::Call { epoch, callback, result, farewell: None }
             }
-            Job::Connection => Done::Connection { epoch, result: Err(CloseError::new(CloseErrorKind::Io)) },
+            Job::Connection => {
+                Done::Connection { epoch, result: Err(CloseError::new(CloseErrorKind::Io)) }
+            }
         })
     }
 }

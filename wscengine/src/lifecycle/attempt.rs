@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::ports::{Action, Call, CallResult, SessionEvent};
-use super::state::{AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage, State, Then, Why};
+use super::state::{
+    AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage,
+    State, Then, Why,
+};
 use super::{ABORT_GRACE, FirstAttempt, Lifecycle};
 use crate::error::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
 use crate::handler::{Callback, CloseCause};
@@ -12,7 +15,10 @@ use crate::status::{Outcome, OutcomeKind};
 impl Lifecycle {
     pub(super) fn dial(&mut self, now: Instant) {
         self.epoch += 1;
-        self.state = State::Dialing { deadline: now + self.policy.timeouts.connect, stage: DialingStage::Running };
+        self.state = State::Dialing {
+            deadline: now + self.policy.timeouts.connect,
+            stage: DialingStage::Running,
+        };
         let attempt = self.retry.next_attempt();
         self.act(Action::Dial { epoch: self.epoch, attempt });
     }
@@ -39,7 +45,8 @@ impl Lifecycle {
         match self.state.clone() {
             State::Dialing { stage: DialingStage::Running, .. } => {
                 self.act(Action::AbandonDial { epoch: self.epoch });
-                self.state = State::Dialing { deadline: now + ABORT_GRACE, stage: DialingStage::Abandoning };
+                self.state =
+                    State::Dialing { deadline: now + ABORT_GRACE, stage: DialingStage::Abandoning };
             }
             // It blocks its thread; its connection is dropped should it ever come.
             State::Dialing { stage: DialingStage::Abandoning, .. } => self.on_dial_timed_out(now),
@@ -77,7 +84,9 @@ impl Lifecycle {
             State::Opening { deadline, stage: OpeningStage::Aborting(after) } => {
                 let after = match after {
                     AfterOpening::Close(_) => AfterOpening::Close(Then::Stop(outcome)),
-                    AfterOpening::Finish(_, loss) => AfterOpening::Finish(Then::Stop(outcome), loss),
+                    AfterOpening::Finish(_, loss) => {
+                        AfterOpening::Finish(Then::Stop(outcome), loss)
+                    }
                 };
                 self.state = State::Opening { deadline, stage: OpeningStage::Aborting(after) };
             }
@@ -138,7 +147,9 @@ impl Lifecycle {
             Why::Ended => self.next_attempt(now),
         };
         match next {
-            Some(until) => self.state = State::Waiting { until, report: None, then: AfterWait::Dial },
+            Some(until) => {
+                self.state = State::Waiting { until, report: None, then: AfterWait::Dial }
+            }
             None => self.stop_with(Outcome::new(OutcomeKind::GaveUp)),
         }
     }
@@ -179,7 +190,10 @@ impl Lifecycle {
         self.retry.spend(now);
         let delay = self.retry.next_delay(&*self.policy.backoff);
         let spent = self.policy.max_attempts.is_some_and(|most| self.retry.spent() > most)
-            || self.policy.max_elapsed.is_some_and(|most| self.retry.elapsed(now).saturating_add(delay) > most);
+            || self
+                .policy
+                .max_elapsed
+                .is_some_and(|most| self.retry.elapsed(now).saturating_add(delay) > most);
         if spent { None } else { Some(now + delay) }
     }
 
@@ -199,7 +213,9 @@ impl Lifecycle {
     fn on_dialing_event(&mut self, now: Instant, stage: DialingStage, event: SessionEvent) {
         match (stage, event) {
             (DialingStage::Running, SessionEvent::Dialed) => self.on_dialed(now),
-            (DialingStage::Running, SessionEvent::DialFailed(error)) => self.on_attempt_failed(now, error.into()),
+            (DialingStage::Running, SessionEvent::DialFailed(error)) => {
+                self.on_attempt_failed(now, error.into())
+            }
             (DialingStage::Abandoning, SessionEvent::DialAbandoned) => self.on_dial_timed_out(now),
             (DialingStage::Running | DialingStage::Abandoning, _) => {}
         }
@@ -211,26 +227,35 @@ impl Lifecycle {
     }
 
     fn on_dialed(&mut self, now: Instant) {
-        self.state =
-            State::Opening { deadline: now + self.policy.timeouts.on_open, stage: OpeningStage::Running };
+        self.state = State::Opening {
+            deadline: now + self.policy.timeouts.on_open,
+            stage: OpeningStage::Running,
+        };
         self.run(Call::OnOpen);
     }
 
     fn on_opening_event(&mut self, now: Instant, stage: OpeningStage, event: SessionEvent) {
         match (stage, event) {
-            (OpeningStage::Running, SessionEvent::CallEnded { callback: Callback::OnOpen, result }) => {
+            (
+                OpeningStage::Running,
+                SessionEvent::CallEnded { callback: Callback::OnOpen, result },
+            ) => {
                 self.on_open_returned(now, result);
             }
             (
                 OpeningStage::Aborting(after),
-                SessionEvent::CallEnded { callback: Callback::OnOpen, result: CallResult::Returned },
+                SessionEvent::CallEnded {
+                    callback: Callback::OnOpen,
+                    result: CallResult::Returned,
+                },
             ) => self.open_after_all(now, after),
-            (OpeningStage::Aborting(after), SessionEvent::CallEnded { callback: Callback::OnOpen, .. }) => {
-                match after {
-                    AfterOpening::Close(then) => self.close(now, Origin::Attempt, then),
-                    AfterOpening::Finish(then, _) => self.drop_connection(now, Origin::Attempt, then),
-                }
-            }
+            (
+                OpeningStage::Aborting(after),
+                SessionEvent::CallEnded { callback: Callback::OnOpen, .. },
+            ) => match after {
+                AfterOpening::Close(then) => self.close(now, Origin::Attempt, then),
+                AfterOpening::Finish(then, _) => self.drop_connection(now, Origin::Attempt, then),
+            },
             (stage, event) => {
                 if let Some(cause) = loss(event) {
                     self.on_lost_while_opening(now, stage, cause);
@@ -267,7 +292,9 @@ impl Lifecycle {
     fn on_open_returned(&mut self, now: Instant, result: CallResult) {
         match result {
             CallResult::Returned => self.open(now),
-            CallResult::Failed(source) => self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpen(source))),
+            CallResult::Failed(source) => {
+                self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpen(source)))
+            }
             // Nobody aborts an `on_open` that is not told so: the runtime is going down.
             CallResult::Panicked | CallResult::Aborted => {
                 self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpenPanicked));
@@ -324,7 +351,9 @@ pub(super) fn ended(event: &SessionEvent, which: Callback) -> bool {
 pub(super) fn loss(event: SessionEvent) -> Option<CloseCause> {
     match event {
         SessionEvent::PeerClosed(frame) => Some(CloseCause::PeerClosed(frame)),
-        SessionEvent::ReadFailed { error, .. } if error.is_fatal() => Some(CloseCause::ReadFailed(error)),
+        SessionEvent::ReadFailed { error, .. } if error.is_fatal() => {
+            Some(CloseCause::ReadFailed(error))
+        }
         SessionEvent::WriteFailed(error) => Some(CloseCause::WriteFailed(error)),
         SessionEvent::WriteStalled => Some(CloseCause::WriteStalled),
         SessionEvent::HeartbeatLost => Some(CloseCause::HeartbeatLost),

@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::attempt::ended;
 use super::open::rest_for;
 use super::ports::{Action, Call, SessionEvent};
-use super::state::{ClosingStage, DrainingStage, Ending, Notice, Origin, Report, Stage, State, Then, Why};
+use super::state::{
+    ClosingStage, DrainingStage, Ending, Notice, Origin, Report, Stage, State, Then, Why,
+};
 use super::{ABORT_GRACE, Lifecycle};
 use crate::error::{CloseError, CloseErrorKind};
 use crate::handler::{Callback, CloseCause};
@@ -13,9 +15,15 @@ use crate::handler::{Callback, CloseCause};
 impl Lifecycle {
     pub(super) fn on_ending_event(&mut self, now: Instant, event: SessionEvent) {
         match self.state.clone() {
-            State::Draining { ending, deadline, stage } => self.on_draining_event(now, ending, deadline, stage, event),
-            State::Notifying { ending, notice, .. } => self.on_notifying_event(now, ending, notice, &event),
-            State::Closing { origin, then, stage, .. } => self.on_closing_event(now, origin, then, stage, event),
+            State::Draining { ending, deadline, stage } => {
+                self.on_draining_event(now, ending, deadline, stage, event)
+            }
+            State::Notifying { ending, notice, .. } => {
+                self.on_notifying_event(now, ending, notice, &event)
+            }
+            State::Closing { origin, then, stage, .. } => {
+                self.on_closing_event(now, origin, then, stage, event)
+            }
             State::Dialing { .. }
             | State::Opening { .. }
             | State::Open(_)
@@ -26,12 +34,21 @@ impl Lifecycle {
 
     pub(super) fn on_ending_timeout(&mut self, now: Instant) {
         match self.state.clone() {
-            State::Draining { ending, deadline, stage } => self.on_draining_timeout(now, ending, deadline, stage),
+            State::Draining { ending, deadline, stage } => {
+                self.on_draining_timeout(now, ending, deadline, stage)
+            }
             State::Notifying { ending, deadline, notice, stage } => {
                 let report = self.hurry(now, Report { deadline, stage }, callback_of(notice));
-                self.state = State::Notifying { ending, deadline: report.deadline, notice, stage: report.stage };
+                self.state = State::Notifying {
+                    ending,
+                    deadline: report.deadline,
+                    notice,
+                    stage: report.stage,
+                };
             }
-            State::Closing { origin, then, stage, .. } => self.on_closing_timeout(now, origin, then, stage),
+            State::Closing { origin, then, stage, .. } => {
+                self.on_closing_timeout(now, origin, then, stage)
+            }
             State::Dialing { .. }
             | State::Opening { .. }
             | State::Open(_)
@@ -96,19 +113,32 @@ impl Lifecycle {
             (DrainingStage::Finishing, SessionEvent::ReadFailed { error, messages_since })
                 if !error.is_fatal() && messages_since != Some(0) =>
             {
-                let report = Report { deadline: now + self.policy.timeouts.on_read_error, stage: Stage::Running };
+                let report = Report {
+                    deadline: now + self.policy.timeouts.on_read_error,
+                    stage: Stage::Running,
+                };
                 self.run(Call::OnReadError(error));
-                self.state = State::Draining { ending, deadline, stage: DrainingStage::Reporting(report) };
+                self.state =
+                    State::Draining { ending, deadline, stage: DrainingStage::Reporting(report) };
             }
             // The task that owned the connection panicked: its callbacks went with it.
             (DrainingStage::Finishing | DrainingStage::Aborting, SessionEvent::Disconnected(_)) => {
                 self.notify(now, ending);
             }
-            (DrainingStage::Reporting(_) | DrainingStage::Finishing | DrainingStage::Aborting, _) => {}
+            (
+                DrainingStage::Reporting(_) | DrainingStage::Finishing | DrainingStage::Aborting,
+                _,
+            ) => {}
         }
     }
 
-    fn on_draining_timeout(&mut self, now: Instant, ending: Ending, deadline: Instant, stage: DrainingStage) {
+    fn on_draining_timeout(
+        &mut self,
+        now: Instant,
+        ending: Ending,
+        deadline: Instant,
+        stage: DrainingStage,
+    ) {
         let (deadline, stage) = match stage {
             DrainingStage::Reporting(report) => {
                 let report = self.hurry(now, report, Callback::OnReadError);
@@ -132,7 +162,12 @@ impl Lifecycle {
         if let CloseCause::ReadFailed(error) = &ending.cause {
             self.run(Call::OnReadError(error.clone()));
             let deadline = now + self.policy.timeouts.on_read_error;
-            self.state = State::Notifying { ending, deadline, notice: Notice::ReadError, stage: Stage::Running };
+            self.state = State::Notifying {
+                ending,
+                deadline,
+                notice: Notice::ReadError,
+                stage: Stage::Running,
+            };
         } else {
             self.notify_close(now, ending);
         }
@@ -146,16 +181,25 @@ impl Lifecycle {
             unsent: ending.unsent,
         });
         let deadline = now + self.policy.timeouts.on_close;
-        self.state = State::Notifying { ending, deadline, notice: Notice::Close, stage: Stage::Running };
+        self.state =
+            State::Notifying { ending, deadline, notice: Notice::Close, stage: Stage::Running };
     }
 
-    fn on_notifying_event(&mut self, now: Instant, ending: Ending, notice: Notice, event: &SessionEvent) {
+    fn on_notifying_event(
+        &mut self,
+        now: Instant,
+        ending: Ending,
+        notice: Notice,
+        event: &SessionEvent,
+    ) {
         if !ended(event, callback_of(notice)) {
             return;
         }
         match notice {
             Notice::ReadError => self.notify_close(now, ending),
-            Notice::Close if ending.cause.is_local() => self.close(now, Origin::Session, ending.then),
+            Notice::Close if ending.cause.is_local() => {
+                self.close(now, Origin::Session, ending.then)
+            }
             Notice::Close => self.drop_connection(now, Origin::Session, ending.then),
         }
     }
@@ -170,17 +214,27 @@ impl Lifecycle {
     ) {
         match (stage, event) {
             (ClosingStage::Handshake, SessionEvent::Disconnected(Ok(())))
-            | (ClosingStage::Dropping(None), SessionEvent::Disconnected(_)) => self.finish(now, then),
+            | (ClosingStage::Dropping(None), SessionEvent::Disconnected(_)) => {
+                self.finish(now, then)
+            }
             (ClosingStage::Handshake, SessionEvent::Disconnected(Err(error)))
             | (ClosingStage::Dropping(Some(error)), SessionEvent::Disconnected(_)) => {
                 self.report_close_error(now, origin, then, error);
             }
-            (ClosingStage::Report(_), event) if ended(&event, Callback::OnCloseError) => self.finish(now, then),
+            (ClosingStage::Report(_), event) if ended(&event, Callback::OnCloseError) => {
+                self.finish(now, then)
+            }
             (ClosingStage::Handshake | ClosingStage::Dropping(_) | ClosingStage::Report(_), _) => {}
         }
     }
 
-    fn on_closing_timeout(&mut self, now: Instant, origin: Origin, then: Then, stage: ClosingStage) {
+    fn on_closing_timeout(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        then: Then,
+        stage: ClosingStage,
+    ) {
         let stage = match stage {
             ClosingStage::Handshake => {
                 self.act(Action::Disconnect { epoch: self.epoch });
@@ -191,7 +245,8 @@ impl Lifecycle {
                 ClosingStage::Dropping(error)
             }
             ClosingStage::Report(stage) => {
-                let report = self.hurry(now, Report { deadline: now, stage }, Callback::OnCloseError);
+                let report =
+                    self.hurry(now, Report { deadline: now, stage }, Callback::OnCloseError);
                 ClosingStage::Report(report.stage)
             }
         };
@@ -205,7 +260,8 @@ impl Lifecycle {
         }
         self.run(Call::OnCloseError(error));
         let deadline = now + self.policy.timeouts.on_close_error;
-        self.state = State::Closing { origin, then, deadline, stage: ClosingStage::Report(Stage::Running) };
+        self.state =
+            State::Closing { origin, then, deadline, stage: ClosingStage::Report(Stage::Running) };
     }
 
     fn finish(&mut self, now: Instant, then: Then) {

@@ -113,7 +113,9 @@ impl Lifecycle {
                     self.on_restart(now);
                 }
             }
-            Event::PauseRequested { epoch, hold, limit } => self.on_pause_requested(now, epoch, hold, limit),
+            Event::PauseRequested { epoch, hold, limit } => {
+                self.on_pause_requested(now, epoch, hold, limit)
+            }
             Event::HoldReleased { hold } => self.on_hold_released(now, hold),
             Event::Session { epoch, event } => {
                 if epoch == self.epoch {
@@ -131,9 +133,13 @@ impl Lifecycle {
         }
         if self.state.deadline().is_some_and(|deadline| deadline <= now) {
             match &self.state {
-                State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => self.on_attempt_timeout(now),
+                State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
+                    self.on_attempt_timeout(now)
+                }
                 State::Open(_) => self.on_open_timeout(now),
-                State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => self.on_ending_timeout(now),
+                State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
+                    self.on_ending_timeout(now)
+                }
                 State::Stopped(_) => {}
             }
         }
@@ -180,7 +186,9 @@ impl Lifecycle {
 
     fn on_session_event(&mut self, now: Instant, event: SessionEvent) {
         match &self.state {
-            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => self.on_attempt_event(now, event),
+            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
+                self.on_attempt_event(now, event)
+            }
             State::Open(_) => self.on_open_event(now, event),
             State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
                 self.on_ending_event(now, event);
@@ -194,19 +202,27 @@ impl Lifecycle {
             self.stop_by = Some(now + self.policy.timeouts.stop);
         }
         match &self.state {
-            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => self.stop_attempt(now),
+            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
+                self.stop_attempt(now)
+            }
             State::Open(_) => self.stop_open(now),
-            State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => self.stop_after_ending(),
+            State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
+                self.stop_after_ending()
+            }
             State::Stopped(_) => {}
         }
     }
 
     fn on_restart(&mut self, now: Instant) {
         match &self.state {
-            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => self.restart_attempt(now),
+            State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
+                self.restart_attempt(now)
+            }
             State::Open(_) => self.restart_open(now),
             // It is on its way down already, or for good.
-            State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => self.restart_after_ending(),
+            State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
+                self.restart_after_ending()
+            }
             State::Stopped(_) => {}
         }
     }

@@ -14,13 +14,21 @@ use crate::status::{Outcome, OutcomeKind};
 impl Lifecycle {
     pub(super) fn open(&mut self, now: Instant) {
         self.sessions += 1;
-        self.state = State::Open(Open { since: now, hold: None, waiting: VecDeque::new(), report: None, errors: 0 });
+        self.state = State::Open(Open {
+            since: now,
+            hold: None,
+            waiting: VecDeque::new(),
+            report: None,
+            errors: 0,
+        });
         self.act(Action::Dispatch { epoch: self.epoch, errors: 0 });
     }
 
     pub(super) fn on_open_event(&mut self, now: Instant, event: SessionEvent) {
         match event {
-            SessionEvent::ReadFailed { error, messages_since } => self.on_read_failed(now, error, messages_since),
+            SessionEvent::ReadFailed { error, messages_since } => {
+                self.on_read_failed(now, error, messages_since)
+            }
             event if ended(&event, Callback::OnReadError) => self.on_report_ended(now),
             event => {
                 if let Some(cause) = loss(event) {
@@ -45,13 +53,21 @@ impl Lifecycle {
         }
     }
 
-    pub(super) fn on_pause_requested(&mut self, now: Instant, epoch: Epoch, hold: HoldId, limit: Option<Duration>) {
+    pub(super) fn on_pause_requested(
+        &mut self,
+        now: Instant,
+        epoch: Epoch,
+        hold: HoldId,
+        limit: Option<Duration>,
+    ) {
         let error = match &mut self.state {
             State::Open(open) if epoch == self.epoch => {
                 open.waiting.push_back((hold, limit));
                 return self.settle(now);
             }
-            State::Opening { .. } | State::Notifying { notice: Notice::Close, .. } if epoch == self.epoch => {
+            State::Opening { .. } | State::Notifying { notice: Notice::Close, .. }
+                if epoch == self.epoch =>
+            {
                 PauseError::AlreadyHeld
             }
             State::Stopped(_) => PauseError::Stopped,
@@ -123,7 +139,9 @@ impl Lifecycle {
     pub(super) fn end(&mut self, now: Instant, cause: CloseCause) {
         let then = match (self.policy.after_session, &cause) {
             (AfterSession::Reconnect, _) => Then::Reconnect(Why::Ended),
-            (AfterSession::Stop, CloseCause::PeerClosed(_)) => Then::Stop(Outcome::new(OutcomeKind::PeerClosed)),
+            (AfterSession::Stop, CloseCause::PeerClosed(_)) => {
+                Then::Stop(Outcome::new(OutcomeKind::PeerClosed))
+            }
             (AfterSession::Stop, _) => Then::Stop(Outcome::new(OutcomeKind::ConnectionLost)),
         };
         self.leave_open(now, cause, then);

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::{AttemptError, CloseError, ConnectError, PauseError, ReadError, Revoked, WriteError};
 use crate::error::Source;
+use crate::error::{
+    AttemptError, CloseError, ConnectError, PauseError, ReadError, Revoked, WriteError,
+};
 use crate::handler::{Callback, CloseCause};
 use crate::message::CloseFrame;
 
@@ -36,16 +38,25 @@ pub(crate) enum SessionEvent {
     /// The dial that was to be dropped is gone.
     DialAbandoned,
     /// A callback other than `on_message` is over.
-    CallEnded { callback: Callback, result: CallResult },
+    CallEnded {
+        callback: Callback,
+        result: CallResult,
+    },
     PeerClosed(Option<CloseFrame>),
     /// With the number of good messages since the last read error of the session, if there was one.
-    ReadFailed { error: ReadError, messages_since: Option<u64> },
+    ReadFailed {
+        error: ReadError,
+        messages_since: Option<u64>,
+    },
     WriteFailed(WriteError),
     WriteStalled,
     HeartbeatLost,
     IdleTimedOut,
     /// No `on_message` runs, and none will start; nothing is waiting to be written.
-    Drained { unhandled: usize, unsent: usize },
+    Drained {
+        unhandled: usize,
+        unsent: usize,
+    },
     /// The connection is gone.
     Disconnected(Result<(), CloseError>),
 }

@@ -174,7 +174,9 @@ impl State {
                 let report = open.report.map(|report| report.deadline);
                 [hold, report].into_iter().flatten().min()
             }
-            Self::Waiting { until, report, .. } => Some(report.map_or(*until, |report| report.deadline)),
+            Self::Waiting { until, report, .. } => {
+                Some(report.map_or(*until, |report| report.deadline))
+            }
             Self::Stopped(_) => None,
         }
     }
@@ -217,9 +219,11 @@ impl State {
             Self::Draining { ending: Ending { then, .. }, .. }
             | Self::Notifying { ending: Ending { then, .. }, .. }
             | Self::Closing { then, .. } => matches!(then, Then::Reconnect(_)),
-            Self::Dialing { .. } | Self::Opening { .. } | Self::Open(_) | Self::Waiting { .. } | Self::Stopped(_) => {
-                false
-            }
+            Self::Dialing { .. }
+            | Self::Opening { .. }
+            | Self::Open(_)
+            | Self::Waiting { .. }
+            | Self::Stopped(_) => false,
         }
     }
 
@@ -235,9 +239,10 @@ impl State {
                 Status::Closing { cause: ending.cause.clone() }
             }
             Self::Closing { .. } => Status::Disconnecting,
-            Self::Waiting { until, .. } => {
-                Status::Waiting { until: tokio::time::Instant::from_std(*until), attempt: attempt + 1 }
-            }
+            Self::Waiting { until, .. } => Status::Waiting {
+                until: tokio::time::Instant::from_std(*until),
+                attempt: attempt + 1,
+            },
             Self::Stopped(outcome) => Status::Stopped { outcome: outcome.clone() },
         }
     }
