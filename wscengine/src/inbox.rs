@@ -249,7 +249,13 @@ impl Inbox {
 
     /// How many messages wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().queue.len()
+        let inner = self.lock();
+        inner.queue.len() - inner.errors
+    }
+
+    /// Whether anything waits, an error perhaps.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
     }
 
     /// Nothing more will come: a holder is told so when it has received what is here.

@@ -182,7 +182,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
             let busy = Busy::new(session.inbox(), key);
             self.call(message).await;
             drop(busy);
-            self.io.reading.set_queued(session.inbox().waiting());
+            self.io.reading.set_queued(!session.inbox().is_empty());
         }
         let chunk = self.io.batch.chunk().clone();
         while self.io.may_lend() {
@@ -194,7 +194,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
                     Err(error) => self.io.read_failed(error),
                 },
                 control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
-                    self.io.on_control(control)
+                    self.io.on_control(control);
                 }
             }
         }

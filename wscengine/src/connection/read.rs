@@ -51,8 +51,8 @@ impl Reading {
         self.queued
     }
 
-    pub(super) fn set_queued(&mut self, waiting: usize) {
-        self.queued = waiting > 0;
+    pub(super) fn set_queued(&mut self, queued: bool) {
+        self.queued = queued;
     }
 
     pub(super) fn errors(&self) -> u64 {
@@ -124,7 +124,7 @@ impl<C: Connection> Io<C> {
             }
         };
         let level = self.session.inbox().level(Watch::Room, cx);
-        self.reading.set_queued(level.len);
+        self.reading.set_queued(level.len > 0);
         self.counters.metrics.read_ahead(level.len);
         let state = if wanted && level.has_room { State::Reading } else { State::Parked };
         if self.reading.state == State::Parked && state == State::Reading {
@@ -169,7 +169,7 @@ impl<C: Connection> Io<C> {
                     Err(error) => return self.read_failed(error),
                 },
                 control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
-                    self.on_control(control)
+                    self.on_control(control);
                 }
             }
         }
@@ -244,7 +244,7 @@ impl<C: Connection> Io<C> {
             return;
         }
         let Some((error, messages_since)) = self.session.inbox().pop_error() else { return };
-        self.reading.set_queued(self.session.inbox().waiting());
+        self.reading.set_queued(!self.session.inbox().is_empty());
         self.set_taker(Taker::Nobody);
         self.reading.errors += 1;
         self.report(SessionEvent::ReadFailed { error, messages_since });

@@ -39,7 +39,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         match call {
             Call::OnOpen => self.run_on_open(epoch),
             Call::OnRestartError { error, retry, until } => {
-                self.run_on_restart_error(epoch, error, retry, until)
+                self.run_on_restart_error(epoch, error, retry, until);
             }
             Call::OnReadError(error) => self.run_on_read_error(epoch, error),
             Call::OnClose { cause, restarting, unhandled, unsent } => {

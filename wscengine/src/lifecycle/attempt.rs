@@ -214,7 +214,7 @@ impl Lifecycle {
         match (stage, event) {
             (DialingStage::Running, SessionEvent::Dialed) => self.on_dialed(now),
             (DialingStage::Running, SessionEvent::DialFailed(error)) => {
-                self.on_attempt_failed(now, error.into())
+                self.on_attempt_failed(now, error.into());
             }
             (DialingStage::Abandoning, SessionEvent::DialAbandoned) => self.on_dial_timed_out(now),
             (DialingStage::Running | DialingStage::Abandoning, _) => {}
@@ -293,7 +293,7 @@ impl Lifecycle {
         match result {
             CallResult::Returned => self.open(now),
             CallResult::Failed(source) => {
-                self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpen(source)))
+                self.close(now, Origin::Attempt, Then::AttemptFailed(AttemptError::OnOpen(source)));
             }
             // Nobody aborts an `on_open` that is not told so: the runtime is going down.
             CallResult::Panicked | CallResult::Aborted => {

@@ -16,13 +16,13 @@ impl Lifecycle {
     pub(super) fn on_ending_event(&mut self, now: Instant, event: SessionEvent) {
         match self.state.clone() {
             State::Draining { ending, deadline, stage } => {
-                self.on_draining_event(now, ending, deadline, stage, event)
+                self.on_draining_event(now, ending, deadline, stage, event);
             }
             State::Notifying { ending, notice, .. } => {
-                self.on_notifying_event(now, ending, notice, &event)
+                self.on_notifying_event(now, ending, notice, &event);
             }
             State::Closing { origin, then, stage, .. } => {
-                self.on_closing_event(now, origin, then, stage, event)
+                self.on_closing_event(now, origin, then, stage, event);
             }
             State::Dialing { .. }
             | State::Opening { .. }
@@ -35,7 +35,7 @@ impl Lifecycle {
     pub(super) fn on_ending_timeout(&mut self, now: Instant) {
         match self.state.clone() {
             State::Draining { ending, deadline, stage } => {
-                self.on_draining_timeout(now, ending, deadline, stage)
+                self.on_draining_timeout(now, ending, deadline, stage);
             }
             State::Notifying { ending, deadline, notice, stage } => {
                 let report = self.hurry(now, Report { deadline, stage }, callback_of(notice));
@@ -47,7 +47,7 @@ impl Lifecycle {
                 };
             }
             State::Closing { origin, then, stage, .. } => {
-                self.on_closing_timeout(now, origin, then, stage)
+                self.on_closing_timeout(now, origin, then, stage);
             }
             State::Dialing { .. }
             | State::Opening { .. }
@@ -198,7 +198,7 @@ impl Lifecycle {
         match notice {
             Notice::ReadError => self.notify_close(now, ending),
             Notice::Close if ending.cause.is_local() => {
-                self.close(now, Origin::Session, ending.then)
+                self.close(now, Origin::Session, ending.then);
             }
             Notice::Close => self.drop_connection(now, Origin::Session, ending.then),
         }
@@ -215,14 +215,14 @@ impl Lifecycle {
         match (stage, event) {
             (ClosingStage::Handshake, SessionEvent::Disconnected(Ok(())))
             | (ClosingStage::Dropping(None), SessionEvent::Disconnected(_)) => {
-                self.finish(now, then)
+                self.finish(now, then);
             }
             (ClosingStage::Handshake, SessionEvent::Disconnected(Err(error)))
             | (ClosingStage::Dropping(Some(error)), SessionEvent::Disconnected(_)) => {
                 self.report_close_error(now, origin, then, error);
             }
             (ClosingStage::Report(_), event) if ended(&event, Callback::OnCloseError) => {
-                self.finish(now, then)
+                self.finish(now, then);
             }
             (ClosingStage::Handshake | ClosingStage::Dropping(_) | ClosingStage::Report(_), _) => {}
         }

@@ -114,7 +114,7 @@ impl Lifecycle {
                 }
             }
             Event::PauseRequested { epoch, hold, limit } => {
-                self.on_pause_requested(now, epoch, hold, limit)
+                self.on_pause_requested(now, epoch, hold, limit);
             }
             Event::HoldReleased { hold } => self.on_hold_released(now, hold),
             Event::Session { epoch, event } => {
@@ -134,11 +134,11 @@ impl Lifecycle {
         if self.state.deadline().is_some_and(|deadline| deadline <= now) {
             match &self.state {
                 State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
-                    self.on_attempt_timeout(now)
+                    self.on_attempt_timeout(now);
                 }
                 State::Open(_) => self.on_open_timeout(now),
                 State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
-                    self.on_ending_timeout(now)
+                    self.on_ending_timeout(now);
                 }
                 State::Stopped(_) => {}
             }
@@ -187,7 +187,7 @@ impl Lifecycle {
     fn on_session_event(&mut self, now: Instant, event: SessionEvent) {
         match &self.state {
             State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
-                self.on_attempt_event(now, event)
+                self.on_attempt_event(now, event);
             }
             State::Open(_) => self.on_open_event(now, event),
             State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
@@ -203,11 +203,11 @@ impl Lifecycle {
         }
         match &self.state {
             State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
-                self.stop_attempt(now)
+                self.stop_attempt(now);
             }
             State::Open(_) => self.stop_open(now),
             State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
-                self.stop_after_ending()
+                self.stop_after_ending();
             }
             State::Stopped(_) => {}
         }
@@ -216,12 +216,12 @@ impl Lifecycle {
     fn on_restart(&mut self, now: Instant) {
         match &self.state {
             State::Dialing { .. } | State::Opening { .. } | State::Waiting { .. } => {
-                self.restart_attempt(now)
+                self.restart_attempt(now);
             }
             State::Open(_) => self.restart_open(now),
             // It is on its way down already, or for good.
             State::Draining { .. } | State::Notifying { .. } | State::Closing { .. } => {
-                self.restart_after_ending()
+                self.restart_after_ending();
             }
             State::Stopped(_) => {}
         }

@@ -27,7 +27,7 @@ impl Lifecycle {
     pub(super) fn on_open_event(&mut self, now: Instant, event: SessionEvent) {
         match event {
             SessionEvent::ReadFailed { error, messages_since } => {
-                self.on_read_failed(now, error, messages_since)
+                self.on_read_failed(now, error, messages_since);
             }
             event if ended(&event, Callback::OnReadError) => self.on_report_ended(now),
             event => {

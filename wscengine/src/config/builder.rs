@@ -1,25 +1,24 @@
-//! The configuration: every option with its default and the reason for it, all of it checked once, in `build`.
+//! The builder: one method for each option.
 
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::metrics::MeterProvider;
 use tracing::Dispatch;
-use url::Url;
 
-use crate::dispatch::{KeyFn, key_fn};
+use super::options::Options;
+use super::request::{parse_headers, parse_url};
+use crate::dispatch::key_fn;
 use crate::engine::Prepared;
 use crate::error::ConfigError;
 use crate::handler::Handler;
-use crate::inbox::Order;
-use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Timeouts};
+use crate::lifecycle::{AfterSession, FirstAttempt};
 use crate::message::Message;
 use crate::outbound::QueueLimits;
-use crate::retry::{Backoff, ExponentialBackoff};
-use crate::transport::{ConnectRequest, Limits, Transport};
+use crate::retry::Backoff;
+use crate::transport::{ConnectRequest, Transport};
 
 /// Sets an engine up. Made by [`Engine::builder`](crate::Engine::builder); only [`url`](Self::url) must be given.
 ///
@@ -58,63 +57,6 @@ pub struct EngineBuilder<T, H> {
     url: Option<String>,
     headers: Vec<(String, String)>,
     options: Options,
-}
-
-/// All options but URL and headers, as they were given.
-struct Options {
-    subprotocols: Vec<String>,
-    limits: Limits,
-    workers: usize,
-    key: Option<KeyFn>,
-    read_ahead: QueueLimits,
-    send_queue: QueueLimits,
-    timeouts: Timeouts,
-    message_timeout: Option<Duration>,
-    write_timeout: Duration,
-    ping_interval: Option<Duration>,
-    ping_timeout: Duration,
-    idle_timeout: Option<Duration>,
-    backoff: Arc<dyn Backoff>,
-    stable_after: Duration,
-    max_attempts: Option<u32>,
-    max_elapsed: Option<Duration>,
-    first: FirstAttempt,
-    after_session: AfterSession,
-    seed: Option<u64>,
-    propagate: bool,
-    subscriber: Option<Dispatch>,
-    meter: Option<Meter>,
-}
-
-/// The configuration, checked.
-#[derive(Clone)]
-pub(crate) struct Config {
-    pub(crate) request: ConnectRequest,
-    pub(crate) policy: Policy,
-    pub(crate) data_plane: Arc<DataPlane>,
-    pub(crate) propagate: bool,
-    pub(crate) subscriber: Dispatch,
-    pub(crate) meter: Option<Meter>,
-}
-
-/// The part of it that a connection's task needs.
-#[derive(Clone)]
-pub(crate) struct DataPlane {
-    pub(crate) workers: usize,
-    pub(crate) key: Option<KeyFn>,
-    pub(crate) read_ahead: QueueLimits,
-    pub(crate) send_queue: QueueLimits,
-    pub(crate) message_timeout: Option<Duration>,
-    pub(crate) write_timeout: Duration,
-    pub(crate) ping_interval: Option<Duration>,
-    pub(crate) ping_timeout: Duration,
-    pub(crate) idle_timeout: Option<Duration>,
-}
-
-impl DataPlane {
-    pub(crate) fn order(&self) -> Order {
-        if self.key.is_some() { Order::ByKey } else { Order::Free }
-    }
 }
 
 impl<T: Transport, H: Handler> EngineBuilder<T, H> {
@@ -369,236 +311,3 @@ impl<T, H> fmt::Debug for EngineBuilder<T, H> {
             .finish_non_exhaustive()
     }
 }
-
-impl Default for Options {
-    fn default() -> Self {
-        let five = Duration::from_secs(5);
-        Self {
-            subprotocols: Vec::new(),
-            limits: Limits::default(),
-            workers: 1,
-            key: None,
-            read_ahead: QueueLimits { messages: 256, bytes: 1 << 20 },
-            send_queue: QueueLimits { messages: 1024, bytes: 1 << 20 },
-            timeouts: Timeouts {
-                connect: Duration::from_secs(15),
-                on_open: Duration::from_secs(30),
-                on_read_error: five,
-                on_close: five,
-                on_close_error: five,
-                on_restart_error: five,
-                drain: five,
-                close: five,
-                stop: Duration::from_secs(30),
-            },
-            message_timeout: None,
-            write_timeout: Duration::from_secs(30),
-            ping_interval: Some(Duration::from_secs(20)),
-            ping_timeout: Duration::from_secs(10),
-            idle_timeout: None,
-            backoff: Arc::new(ExponentialBackoff::new()),
-            stable_after: Duration::from_secs(10),
-            max_attempts: None,
-            max_elapsed: None,
-            first: FirstAttempt::FailFast,
-            after_session: AfterSession::Reconnect,
-            seed: None,
-            propagate: true,
-            subscriber: None,
-            meter: None,
-        }
-    }
-}
-
-impl Options {
-    fn check(&self) -> Result<(), ConfigError> {
-        self.check_durations()?;
-        if !(1..=MOST_WORKERS).contains(&self.workers) {
-            return wrong("workers", format!("must be 1 to {MOST_WORKERS}, not {}", self.workers));
-        }
-        check_queue("read_ahead", self.read_ahead)?;
-        check_queue("send_queue", self.send_queue)?;
-        if self.limits.message == 0 {
-            return wrong("max_message_size", "must not be 0");
-        }
-        if self.limits.frame == 0 {
-            return wrong("max_frame_size", "must not be 0");
-        }
-        if self.max_attempts == Some(0) {
-            return wrong(
-                "max_attempts",
-                "must not be 0: use auto_reconnect(false) for a single session",
-            );
-        }
-        self.check_subprotocols()
-    }
-
-    fn check_durations(&self) -> Result<(), ConfigError> {
-        let timeouts = &self.timeouts;
-        for (option, duration) in [
-            ("connect_timeout", Some(timeouts.connect)),
-            ("on_open_timeout", Some(timeouts.on_open)),
-            ("on_message_timeout", self.message_timeout),
-            ("on_read_error_timeout", Some(timeouts.on_read_error)),
-            ("on_close_timeout", Some(timeouts.on_close)),
-            ("on_close_error_timeout", Some(timeouts.on_close_error)),
-            ("on_restart_error_timeout", Some(timeouts.on_restart_error)),
-            ("drain_timeout", Some(timeouts.drain)),
-            ("close_timeout", Some(timeouts.close)),
-            ("stop_timeout", Some(timeouts.stop)),
-            ("write_timeout", Some(self.write_timeout)),
-            ("ping_interval", self.ping_interval),
-            ("ping_timeout", Some(self.ping_timeout)),
-            ("idle_timeout", self.idle_timeout),
-            ("max_elapsed", self.max_elapsed),
-        ] {
-            if duration == Some(Duration::ZERO) {
-                return wrong(option, "must not be 0");
-            }
-            if duration.is_some_and(|duration| duration > LONGEST) {
-                return wrong(option, "must not be longer than a year");
-            }
-        }
-        if self.stable_after > LONGEST {
-            return wrong("stable_after", "must not be longer than a year");
-        }
-        match self.ping_interval {
-            Some(interval) if self.ping_timeout > interval => wrong(
-                "ping_timeout",
-                format!(
-                    "of {:?} is longer than the ping interval of {interval:?}",
-                    self.ping_timeout
-                ),
-            ),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn check_subprotocols(&self) -> Result<(), ConfigError> {
-        for (at, name) in self.subprotocols.iter().enumerate() {
-            if !is_token(name) {
-                return wrong(
-                    "subprotocol",
-                    format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()),
-                );
-            }
-            if self.subprotocols[..at].contains(name) {
-                return wrong("subprotocol", format!("`{name}` is offered twice"));
-            }
-        }
-        Ok(())
-    }
-
-    fn into_config(self, request: ConnectRequest) -> Config {
-        let policy = Policy {
-            timeouts: self.timeouts,
-            first: self.first,
-            after_session: self.after_session,
-            backoff: self.backoff,
-            stable_after: self.stable_after,
-            max_attempts: self.max_attempts,
-            max_elapsed: self.max_elapsed,
-            seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
-        };
-        let data_plane = DataPlane {
-            workers: self.workers,
-            key: self.key,
-            read_ahead: self.read_ahead,
-            send_queue: self.send_queue,
-            message_timeout: self.message_timeout,
-            write_timeout: self.write_timeout,
-            ping_interval: self.ping_interval,
-            ping_timeout: self.ping_timeout,
-            idle_timeout: self.idle_timeout,
-        };
-        let subscriber =
-            self.subscriber.unwrap_or_else(|| tracing::dispatcher::get_default(Clone::clone));
-        Config {
-            request,
-            policy,
-            data_plane: Arc::new(data_plane),
-            propagate: self.propagate,
-            subscriber,
-            meter: self.meter,
-        }
-    }
-}
-
-fn check_queue(option: &'static str, limits: QueueLimits) -> Result<(), ConfigError> {
-    if limits.messages == 0 || limits.bytes == 0 {
-        return wrong(option, "must hold at least one message and one byte");
-    }
-    if limits.messages > LARGEST_QUEUE || limits.bytes > LARGEST_QUEUE {
-        return wrong(option, format!("must not hold more than {LARGEST_QUEUE} messages or bytes"));
-    }
-    Ok(())
-}
-
-fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
-    let Some(url) = url else { return wrong("url", "must be given") };
-    // The text is not shown: it may hold credentials.
-    let url = Url::parse(&url)
-        .map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
-    if !matches!(url.scheme(), "ws" | "wss") {
-        return wrong("url", format!("must have the scheme ws or wss, not `{}`", url.scheme()));
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return wrong("url", "must have a host");
-    }
-    if url.fragment().is_some() {
-        return wrong("url", "must not have a fragment (RFC 6455 section 3)");
-    }
-    if url.port() == Some(0) {
-        return wrong("url", "must not have port 0");
-    }
-    Ok(url)
-}
-
-fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap, ConfigError> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        let Ok(name) = HeaderName::try_from(&name) else {
-            return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
-        };
-        if RESERVED.contains(&name.as_str()) {
-            return wrong("header", format!("`{name}` is set by the handshake itself"));
-        }
-        // The value is not shown: it may be a secret.
-        let Ok(value) = HeaderValue::try_from(value) else {
-            return wrong("header", format!("`{name}` has a value that is not valid"));
-        };
-        map.append(name, value);
-    }
-    Ok(map)
-}
-
-/// Whether this is a token of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_tchar)
-}
-
-fn wrong<V>(option: &'static str, problem: impl Into<String>) -> Result<V, ConfigError> {
-    Err(ConfigError::new(option, problem))
-}
-
-/// Headers of RFC 6455 section 4.1 that are not the user's to choose; subprotocols have an option of their own.
-const RESERVED: [&str; 8] = [
-    "connection",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-accept",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-    "content-length",
-];
-
-/// More tasks than this for one connection help nobody.
-const MOST_WORKERS: usize = 1024;
-
-/// 1 GiB, and far below what a semaphore can count.
-const LARGEST_QUEUE: usize = 1 << 30;
-
-/// Keeps all sums of times inside what an `Instant` can hold.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -1,0 +1,63 @@
+//! URL and headers, as they were given.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::wrong;
+use crate::error::ConfigError;
+
+pub(super) fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
+    let Some(url) = url else { return wrong("url", "must be given") };
+    // The text is not shown: it may hold credentials.
+    let url = Url::parse(&url)
+        .map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return wrong("url", format!("must have the scheme ws or wss, not `{}`", url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return wrong("url", "must have a host");
+    }
+    if url.fragment().is_some() {
+        return wrong("url", "must not have a fragment (RFC 6455 section 3)");
+    }
+    if url.port() == Some(0) {
+        return wrong("url", "must not have port 0");
+    }
+    Ok(url)
+}
+
+pub(super) fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap, ConfigError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let Ok(name) = HeaderName::try_from(&name) else {
+            return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
+        };
+        if RESERVED.contains(&name.as_str()) {
+            return wrong("header", format!("`{name}` is set by the handshake itself"));
+        }
+        // The value is not shown: it may be a secret.
+        let Ok(value) = HeaderValue::try_from(value) else {
+            return wrong("header", format!("`{name}` has a value that is not valid"));
+        };
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Whether this is a token of RFC 9110 section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// Headers of RFC 6455 section 4.1 that are not the user's to choose; subprotocols have an option of their own.
+const RESERVED: [&str; 8] = [
+    "connection",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-accept",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+    "content-length",
+];
