@@ -219,7 +219,7 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         self
     }
 
-    /// How long to wait before each attempt to reconnect. Default [`ExponentialBackoff::new`].
+    /// How long to wait before each attempt to reconnect. Default [`ExponentialBackoff::new`](crate::ExponentialBackoff::new).
     pub fn backoff(mut self, backoff: impl Backoff) -> Self {
         self.options.backoff = Arc::new(backoff);
         self
