@@ -107,8 +107,11 @@ pub trait Handler: Send + Sync + 'static {
         async {}
     }
 
-    /// An attempt to connect failed, the `retry`-th since the last stable session. The next one waits for this
-    /// to return; [`Control::exit`] makes it the last.
+    /// An attempt to connect failed. The next one waits for this to return; [`Control::exit`] makes it the last.
+    ///
+    /// `retry` is the number of the attempt that failed, counted since the last stable session. A session that did not
+    /// live for [`stable_after`](crate::EngineBuilder::stable_after) was such an attempt too: after it the first
+    /// refused dial has 2.
     fn on_restart_error(
         &self,
         control: &Control,

@@ -234,6 +234,9 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
 
     /// How many attempts to reconnect may be made in a row, without a stable session, or `None`, the default, for any
     /// number. At least 1. After them the engine stops with [`GaveUp`](crate::OutcomeKind::GaveUp).
+    ///
+    /// With [`retry_first(true)`](Self::retry_first) the first attempt comes on top: `Some(n)` then allows 1 + n dials
+    /// before `start()` fails.
     pub fn max_attempts(mut self, attempts: Option<u32>) -> Self {
         self.options.max_attempts = attempts;
         self
