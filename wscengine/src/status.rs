@@ -146,6 +146,9 @@ impl Outcome {
 }
 
 /// Counters of an engine since its start. See [`Engine::stats`](crate::Engine::stats).
+///
+/// `attempts` may be more than `sessions` and `failed_attempts` together: an attempt that a stop or a restart cut short
+/// counts as neither, nor does the one that is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
