@@ -129,6 +129,7 @@ impl Engine {
     pub async fn ping(&self) -> Result<Duration, PingError> {
         match self.session() {
             Some(session) => session.ping().await,
+            None if self.no_session() == SendErrorKind::Stopped => Err(PingError::Stopped),
             None => Err(PingError::NotConnected),
         }
     }

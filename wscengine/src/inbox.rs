@@ -59,6 +59,8 @@ struct Inner {
     workers: Vec<Waker>,
     /// The task that reads: woken when there is room again and when workers come to rest.
     reader: Option<Waker>,
+    /// What it waits for.
+    watch: Watch,
     input: Input,
 }
 
@@ -70,6 +72,22 @@ enum Input {
     NoMore,
     /// The session is over.
     Ended,
+}
+
+/// A message for a worker.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) message: Message<'static>,
+    pub(crate) key: u64,
+    pub(crate) woken: Woken,
+}
+
+/// Whom a worker woke when it took a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Nobody,
+    /// The task that reads: it may stand first in line for this very thread.
+    Reader,
 }
 
 /// What the task that reads waits for.
@@ -101,6 +119,7 @@ impl Inbox {
             holder: None,
             workers: Vec::new(),
             reader: None,
+            watch: Watch::Room,
             input: Input::More,
         };
         Self { inner: Mutex::new(inner), limits, order }
@@ -168,6 +187,7 @@ impl Inbox {
             Watch::Room => !has_room || inner.errors > 0,
             Watch::Rest => true,
         };
+        inner.watch = watch;
         match (&mut inner.reader, wanted) {
             (Some(reader), true) => reader.clone_from(cx.waker()),
             (reader @ None, true) => *reader = Some(cx.waker().clone()),
@@ -184,8 +204,8 @@ impl Inbox {
     /// Takes the first message that a worker may handle: with keys, the first whose key nobody works on.
     ///
     /// `None` when the session is over. The caller says [`rest`](Self::rest) when it has handled the message.
-    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<Option<(Message<'static>, u64)>> {
-        let (work, wakers) = {
+    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<Option<Work>> {
+        let (work, reader) = {
             let mut inner = self.lock();
             if inner.input == Input::Ended {
                 return Poll::Ready(None);
@@ -194,32 +214,27 @@ impl Inbox {
             if work.is_none() {
                 inner.workers.push(cx.waker().clone());
             }
-            let reader = inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten();
-            // A worker that found work wakes the next, so that one burst wakes as many as it needs.
-            let next =
-                (work.is_some() && !inner.queue.is_empty()).then(|| inner.workers.pop()).flatten();
-            (work, [reader, next])
+            let reader = inner.reader_for_room(self.limits);
+            (work, reader)
         };
-        wakers.into_iter().for_each(wake);
+        let woken = if reader.is_some() { Woken::Reader } else { Woken::Nobody };
+        wake(reader);
         match work {
-            Some(work) => Poll::Ready(Some(work)),
+            Some((message, key)) => Poll::Ready(Some(Work { message, key, woken })),
             None => Poll::Pending,
         }
     }
 
     /// A worker has handled its message.
     pub(crate) fn rest(&self, key: u64) {
-        let wakers = {
+        let reader = {
             let mut inner = self.lock();
             if let Some(at) = inner.running.iter().position(|running| *running == key) {
                 inner.running.swap_remove(at);
             }
-            let reader = if inner.running.is_empty() { inner.reader.take() } else { None };
-            // What had to wait for this key may go now.
-            let next = if inner.queue.is_empty() { None } else { inner.workers.pop() };
-            [reader, next]
+            if inner.running.is_empty() { inner.reader.take() } else { None }
         };
-        wakers.into_iter().for_each(wake);
+        wake(reader);
     }
 
     /// Takes the read error that is next in turn, when all before it is handled.
@@ -297,7 +312,7 @@ impl Inbox {
             if item.is_none() {
                 inner.holder = Some(cx.waker().clone());
             }
-            (item, inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten())
+            (item, inner.reader_for_room(self.limits))
         };
         wake(reader);
         match item {
@@ -319,9 +334,7 @@ impl Inbox {
             let mut inner = self.lock();
             inner.check(hold)?;
             match inner.take_matching(seen, matches) {
-                Some(found) => {
-                    (found?, inner.wants_reader(self.limits).then(|| inner.reader.take()).flatten())
-                }
+                Some(found) => (found?, inner.reader_for_room(self.limits)),
                 None if inner.input != Input::More => {
                     return Poll::Ready(Err(Revoked::ConnectionEnded.into()));
                 }
@@ -385,10 +398,11 @@ impl Inner {
         self.queue.is_empty() || (self.queue.len() < limits.messages && self.bytes < limits.bytes)
     }
 
-    /// Whether the reader should be told that there is room: at half, so that it reads in batches.
-    fn wants_reader(&self, limits: QueueLimits) -> bool {
-        self.queue.is_empty()
-            || (self.queue.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2)
+    /// The reader, if it waits for room and is to be told that there is some: at half, so that it reads in batches.
+    fn reader_for_room(&mut self, limits: QueueLimits) -> Option<Waker> {
+        let enough = self.queue.is_empty()
+            || (self.queue.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2);
+        (enough && self.watch == Watch::Room).then(|| self.reader.take()).flatten()
     }
 
     fn take_work(&mut self, order: Order) -> Option<(Message<'static>, u64)> {

@@ -143,6 +143,8 @@ pub(crate) struct Retry {
     failures: u32,
     /// What the budget is compared with: as many of them as nobody asked for.
     spent: u32,
+    /// Restarts that the user asked for.
+    asked: u32,
     /// The number of the last attempt.
     attempt: u32,
     since: Option<Instant>,
@@ -154,6 +156,7 @@ impl Retry {
         Self {
             failures: 0,
             spent: 0,
+            asked: 0,
             attempt: 0,
             since: None,
             random: fastrand::Rng::with_seed(seed),
@@ -179,8 +182,19 @@ impl Retry {
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
         self.spent = 0;
+        self.asked = 0;
         self.attempt = 0;
         self.since = None;
+    }
+
+    /// Counts a restart that the user asked for.
+    pub(crate) fn ask(&mut self) {
+        self.asked = self.asked.saturating_add(1);
+    }
+
+    /// How many restarts the user asked for.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked
     }
 
     /// Spends one attempt of the budget.

@@ -72,6 +72,7 @@ pub struct Outcome {
     error: Option<StartError>,
     forced: bool,
     blocked: Option<Callback>,
+    cause: Option<CloseCause>,
 }
 
 /// The ways in which an engine ends.
@@ -94,7 +95,7 @@ pub enum OutcomeKind {
 
 impl Outcome {
     pub(crate) fn new(kind: OutcomeKind) -> Self {
-        Self { kind, error: None, forced: false, blocked: None }
+        Self { kind, error: None, forced: false, blocked: None, cause: None }
     }
 
     pub(crate) fn failed_to_start(error: StartError) -> Self {
@@ -116,6 +117,11 @@ impl Outcome {
         self
     }
 
+    pub(crate) fn after_session(mut self, cause: Option<CloseCause>) -> Self {
+        self.cause = cause;
+        self
+    }
+
     pub(crate) fn start_error(&self) -> StartError {
         self.error.clone().unwrap_or(StartError::Stopped)
     }
@@ -125,7 +131,12 @@ impl Outcome {
         self.kind
     }
 
-    /// The last attempt's error, where the engine gave up or could not start.
+    /// Why the last session ended, if there was one.
+    pub fn cause(&self) -> Option<&CloseCause> {
+        self.cause.as_ref()
+    }
+
+    /// The last attempt's error, if the engine gave up after one that failed, or could not start.
     pub fn error(&self) -> Option<&AttemptError> {
         match &self.error {
             Some(StartError::Attempt(error)) => Some(error),

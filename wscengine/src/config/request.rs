@@ -9,10 +9,12 @@ use crate::error::ConfigError;
 pub(super) fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
     let Some(url) = url else { return wrong("url", "must be given") };
     // The text is not shown: it may hold credentials.
-    let url = Url::parse(&url)
-        .map_err(|error| ConfigError::new("url", format!("is not a URL: {error}")))?;
+    let url = Url::parse(&url).map_err(|error| {
+        ConfigError::new("url", format!("must begin with ws:// or wss:// and a host: {error}"))
+    })?;
     if !matches!(url.scheme(), "ws" | "wss") {
-        return wrong("url", format!("must have the scheme ws or wss, not `{}`", url.scheme()));
+        let scheme = url.scheme();
+        return wrong("url", format!("must begin with ws:// or wss://, not with `{scheme}:`"));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return wrong("url", "must have a host");
@@ -33,7 +35,7 @@ pub(super) fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap,
             return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
         };
         if RESERVED.contains(&name.as_str()) {
-            return wrong("header", format!("`{name}` is set by the handshake itself"));
+            return wrong("header", reserved(&name));
         }
         // The value is not shown: it may be a secret.
         let Ok(value) = HeaderValue::try_from(value) else {
@@ -42,6 +44,15 @@ pub(super) fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap,
         map.append(name, value);
     }
     Ok(map)
+}
+
+fn reserved(name: &HeaderName) -> String {
+    match name.as_str() {
+        "sec-websocket-protocol" => {
+            "`sec-websocket-protocol` has an option of its own: subprotocol".to_owned()
+        }
+        name => format!("`{name}` is set by the handshake itself"),
+    }
 }
 
 /// Whether this is a token of RFC 9110 section 5.6.2.

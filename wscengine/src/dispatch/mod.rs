@@ -89,7 +89,8 @@ impl<H: Handler> Calls<H> {
         if done.is_err() {
             Counters::add(&self.counters.panics, 1);
             telemetry::failed(&span, "panic", "on_message panicked");
-            tracing::error!(parent: &span, callback = Callback::OnMessage.name(), "a callback panicked");
+            let (session_id, callback) = (self.session.id(), Callback::OnMessage.name());
+            tracing::error!(parent: &span, %session_id, callback, "a callback panicked");
         }
     }
 }

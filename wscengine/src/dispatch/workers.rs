@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use super::Calls;
 use crate::handler::Handler;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Woken};
 
 /// Handles messages until the session is over.
 pub(crate) async fn worker<H: Handler>(calls: Arc<Calls<H>>, number: usize) {
     let inbox = calls.session().inbox();
-    while let Some((message, key)) = poll_fn(|cx| inbox.poll_work(cx)).await {
-        let _busy = Busy::new(inbox, key);
-        calls.call(message, number).await;
+    while let Some(work) = poll_fn(|cx| inbox.poll_work(cx)).await {
+        let _busy = Busy::new(inbox, work.key);
+        if work.woken == Woken::Reader {
+            // The scheduler keeps the task that was woken last for this thread, where no other can take it: it goes
+            // first, or a callback that blocks the thread would hold the connection up.
+            tokio::task::yield_now().await;
+        }
+        calls.call(work.message, number).await;
     }
 }
 

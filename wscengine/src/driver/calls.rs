@@ -166,13 +166,14 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         call: impl Future<Output = Returned> + Send + 'static,
     ) {
         let counters = self.outlets.counters.clone();
+        let session_id = self.link.as_ref().map(|link| link.session.id());
         let seen = span.clone();
         let began = Instant::now();
         let call = async move {
             let returned = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
                 Counters::add(&counters.panics, 1);
                 telemetry::failed(&seen, "panic", "the callback panicked");
-                tracing::error!(callback = callback.name(), "a callback panicked");
+                tracing::error!(?session_id, callback = callback.name(), "a callback panicked");
                 Returned { result: CallResult::Panicked, farewell: None }
             });
             counters.metrics.callback(callback, began.elapsed());

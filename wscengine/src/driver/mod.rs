@@ -410,6 +410,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         if !matches!(status, Status::Stopped { .. }) {
             self.outlets.status.send_if_modified(|shown| {
                 let changed = !shown.is_same(&status);
+                if let (Status::Waiting { until, attempt }, true) = (&status, changed) {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    tracing::info!(?wait, attempt, "waiting before the next attempt");
+                }
                 *shown = status;
                 changed
             });
@@ -440,7 +444,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         {
             self.outlets.counters.attempt_failed();
         }
-        let outcome = outcome.blocked_by(blocked);
+        let outcome = outcome.blocked_by(blocked).after_session(self.previous.clone());
         tracing::info!(outcome = ?outcome.kind(), "the engine has stopped");
         drop(self.spans);
         self.outlets.status.send_replace(Status::Stopped { outcome });

@@ -57,7 +57,8 @@ impl Spans {
     /// Messages flow: whether they do for the first time in this session.
     pub(super) fn opened(&mut self, session: &Session, workers: usize) -> bool {
         let Some(attempt) = self.attempt.take() else { return false };
-        drop(telemetry::background_run(&attempt.start, session, workers));
+        let run = telemetry::background_run(&attempt.start, session, workers);
+        tracing::info!(parent: &run, session_id = %session.id(), "a session is open");
         self.start = Span::none();
         true
     }
@@ -82,8 +83,9 @@ impl Spans {
     /// The session ends: called as long as it does.
     pub(super) fn ending(&mut self, session: Option<&Session>, cause: &CloseCause, restart: bool) {
         if let (None, Some(session)) = (&self.shutdown, session) {
-            self.shutdown =
-                Some(telemetry::background_shutdown(&self.stop, session, cause, restart));
+            let shutdown = telemetry::background_shutdown(&self.stop, session, cause, restart);
+            tracing::info!(parent: &shutdown, session_id = %session.id(), %cause, restart, "a session ends");
+            self.shutdown = Some(shutdown);
         }
     }
 

@@ -89,6 +89,9 @@ pub enum PingError {
     /// The engine has no open connection at present.
     #[error("the engine is not connected")]
     NotConnected,
+    /// The engine has stopped.
+    #[error("the engine has stopped")]
+    Stopped,
     /// The hold on the connection was revoked.
     #[error("the hold on the connection was revoked")]
     Revoked,

@@ -109,11 +109,14 @@ impl Lifecycle {
             State::Opening { stage: OpeningStage::Running, .. } => {
                 self.abort_on_open(now, AfterOpening::Close(Then::Reconnect(Why::Asked)));
             }
-            // Asked for while backing off, it is the wish to try at once.
-            State::Waiting { report, then, .. } => {
+            // Asked for while backing off, it is the wish to try at once; asked for again and again, the backoff
+            // stands.
+            State::Waiting { report, then, .. } if self.retry.asked() == 0 => {
+                self.retry.ask();
                 self.state = State::Waiting { until: now, report, then };
                 self.leave_waiting(now);
             }
+            State::Waiting { .. } => {}
             State::Dialing { .. }
             | State::Opening { stage: OpeningStage::Aborting(_), .. }
             | State::Open(_)
@@ -181,6 +184,7 @@ impl Lifecycle {
     /// When an attempt that the user asked for is due: at once, unless asked for again and again. It spends no budget.
     fn asked_attempt(&mut self, now: Instant) -> Instant {
         let first = self.retry.failures() == 0;
+        self.retry.ask();
         let delay = self.retry.next_delay(&*self.policy.backoff);
         if first { now } else { now + delay }
     }
