@@ -333,6 +333,9 @@ fn a_restart_that_is_asked_for_dials_at_once_and_only_in_a_row_backs_off() {
     }
     rig.put(&Is(gone()));
     assert_eq!((rig.place().as_str(), rig.due_in()), ("Waiting", Some(SECOND)));
+    // Asked for in a loop, it does not cut short the backoff that asking for it has brought about.
+    rig.put(&Restart);
+    assert_eq!((rig.place().as_str(), rig.due_in()), ("Waiting", Some(SECOND)));
 }
 
 #[test]
