@@ -348,7 +348,8 @@ impl Control {
     /// [`CloseCause::Restarted`](crate::CloseCause::Restarted). Does not wait, and may be called in any callback.
     ///
     /// The new one is dialled at once; asked for again before a session was stable, after a backoff. While the engine
-    /// backs off, it asks for an attempt at once; while a dial is in flight it changes nothing.
+    /// backs off, the first request until a session was stable dials at once, later ones change nothing; nor does one
+    /// while a dial is in flight.
     pub fn restart(&self) {
         self.request(Request::Restart { epoch: None });
     }

@@ -63,7 +63,9 @@ pub trait Handler: Send + Sync + 'static {
     /// up to N run at once.
     ///
     /// The payload is lent: [`Message::into_owned`] keeps it. The connection is read and written while this waits,
-    /// but not while it blocks its thread: for work that does, use more workers or `spawn_blocking`.
+    /// but not while it blocks its thread: for work that does, use more workers or `spawn_blocking`. With more workers,
+    /// await something between a send and such work (`tokio::task::yield_now` will do): the scheduler runs the
+    /// connection's task, which the send wakes, on the sender's thread first.
     fn on_message(
         &self,
         session: &Session,
