@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -71,13 +71,7 @@ async fn echo_without_an_end_stops_gracefully_on_sigint() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while !timeout(LIMIT, lines.next_line())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap()
-        .contains("\"message 7\"")
-    {}
+    read_until(&mut lines, "\"message 7\"").await;
     interrupt(&child).await;
     let mut last = String::new();
     while let Some(line) = timeout(LIMIT, lines.next_line()).await.unwrap().unwrap() {
@@ -99,13 +93,7 @@ async fn echo_without_an_end_waits_for_its_server_and_stops_on_sigint() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while !timeout(LIMIT, lines.next_line())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap()
-        .contains("on_restart_error")
-    {}
+    read_until(&mut lines, "on_restart_error").await;
     interrupt(&child).await;
     assert!(timeout(LIMIT, child.wait()).await.unwrap().unwrap().success());
 }
@@ -182,4 +170,9 @@ async fn pause_shows_answers_while_on_message_is_silent_and_exits_0() {
     ] {
         assert!(stdout.contains(said), "{said}: {stdout}");
     }
+}
+
+/// Reads on to the line that contains this.
+async fn read_until(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
+    while !timeout(LIMIT, lines.next_line()).await.unwrap().unwrap().unwrap().contains(text) {}
 }
