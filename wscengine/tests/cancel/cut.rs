@@ -1,0 +1,196 @@
+//! Gives a call up at each point where it can be given up.
+//!
+//! A scenario is run once to see how often its call has to wait, and then once for each way to drop it there. It runs
+//! on a paused clock and on one thread, so that each run goes as the one before, up to the drop.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// Where a call is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    /// Nowhere: it runs to its end, and the points are counted.
+    Nowhere,
+    /// Before it is polled for the time of this number, from 0: never polled at all, or woken and not told why.
+    Before(usize),
+    /// As soon as it had to wait for the time of this number.
+    AtOnce(usize),
+    /// The same, but after everything else has run that can.
+    Settled(usize),
+    /// At this moment, woken or not. A moment is a turn of the scheduler; when nothing happens any more, a
+    /// millisecond.
+    Moment(usize),
+}
+
+/// The call of a scenario, and where it is given up.
+#[derive(Clone)]
+pub(crate) struct Cut {
+    point: Point,
+    polls: Arc<AtomicUsize>,
+    moments: Arc<AtomicUsize>,
+}
+
+impl Cut {
+    fn new(point: Point) -> Self {
+        Self { point, polls: Arc::default(), moments: Arc::default() }
+    }
+
+    /// Makes the call. `None` if it was given up.
+    pub(crate) async fn call<F: Future>(&self, future: F) -> Option<F::Output> {
+        match self.point {
+            Point::Moment(last) => self.until(last, future).await,
+            Point::Nowhere | Point::Before(_) | Point::AtOnce(_) | Point::Settled(_) => {
+                self.await_by_await(future).await
+            }
+        }
+    }
+
+    /// How often the call was polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(Ordering::SeqCst)
+    }
+
+    async fn await_by_await<F: Future>(&self, future: F) -> Option<F::Output> {
+        let (mut future, woken) = (pin!(future), Woken::new());
+        for poll in 0.. {
+            if self.point == Point::Before(poll) {
+                break;
+            }
+            self.polls.store(poll + 1, Ordering::SeqCst);
+            if let Poll::Ready(output) = future.as_mut().poll(&mut woken.context()) {
+                return Some(output);
+            }
+            match self.point {
+                Point::AtOnce(at) if at == poll => break,
+                Point::Settled(at) if at == poll => {
+                    sleep(Duration::from_millis(1)).await;
+                    break;
+                }
+                _ => woken.wait().await,
+            }
+        }
+        None
+    }
+
+    async fn until<F: Future>(&self, last: usize, future: F) -> Option<F::Output> {
+        let (mut future, woken) = (pin!(future), Woken::new());
+        for moment in 0..last {
+            self.moments.store(moment, Ordering::SeqCst);
+            self.polls.fetch_add(1, Ordering::SeqCst);
+            if let Poll::Ready(output) = future.as_mut().poll(&mut woken.context()) {
+                return Some(output);
+            }
+            if moment % TURNS == TURNS - 1 {
+                sleep(Duration::from_millis(1)).await;
+            } else {
+                tokio::task::yield_now().await;
+            }
+        }
+        None
+    }
+}
+
+/// So many turns of the scheduler are looked at one by one between two milliseconds.
+const TURNS: usize = 6;
+
+/// Runs the scenario with its call dropped at each await that it reaches: at once, after all else has settled, and
+/// when it was woken. Gives the number of awaits.
+///
+/// The call must come to its end by itself if it is not dropped.
+pub(crate) async fn at_each_await<S, F>(scenario: S) -> usize
+where
+    S: Fn(Cut) -> F,
+    F: Future<Output = ()>,
+{
+    let awaits = run(&scenario, Point::Nowhere).await.polls() - 1;
+    for at in 0..=awaits {
+        let polls = run(&scenario, Point::Before(at)).await.polls();
+        assert_eq!(polls, at, "this run went otherwise than the first");
+        if at < awaits {
+            for point in [Point::AtOnce(at), Point::Settled(at)] {
+                let polls = run(&scenario, point).await.polls();
+                assert_eq!(polls, at + 1, "this run went otherwise than the first");
+            }
+        }
+    }
+    awaits
+}
+
+/// Runs the scenario with its call dropped at each moment of it, whether that is one for the call or only for what it
+/// has set going. Gives the number of moments.
+pub(crate) async fn at_each_moment<S, F>(scenario: S) -> usize
+where
+    S: Fn(Cut) -> F,
+    F: Future<Output = ()>,
+{
+    let whole = run(&scenario, Point::Moment(usize::MAX)).await;
+    let moments = whole.moments.load(Ordering::SeqCst);
+    for moment in 0..=moments {
+        run(&scenario, Point::Moment(moment)).await;
+    }
+    moments
+}
+
+async fn run<S, F>(scenario: &S, point: Point) -> Cut
+where
+    S: Fn(Cut) -> F,
+    F: Future<Output = ()>,
+{
+    let cut = Cut::new(point);
+    let said = SaidOnPanic(point);
+    crate::support::within(scenario(cut.clone())).await;
+    drop(said);
+    cut
+}
+
+impl fmt::Debug for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} after {} polls", self.point, self.polls())
+    }
+}
+
+/// Says which run it was that failed.
+struct SaidOnPanic(Point);
+
+impl Drop for SaidOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the call was given up here: {:?}", self.0);
+        }
+    }
+}
+
+/// A waker that can be waited for.
+struct Woken(Arc<Flag>, Waker);
+
+#[derive(Default)]
+struct Flag(Notify);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+impl Woken {
+    fn new() -> Self {
+        let flag = Arc::<Flag>::default();
+        Self(Arc::clone(&flag), Waker::from(flag))
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context::from_waker(&self.1)
+    }
+
+    async fn wait(&self) {
+        self.0.0.notified().await;
+    }
+}
