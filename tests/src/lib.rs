@@ -1,5 +1,5 @@
 //! The harness of the end-to-end tests: a handler that reports what it is called with, a server that does what a test
-//! says byte by byte, and a subscriber that keeps the spans.
+//! says byte by byte, a proxy that does harm on command, and a subscriber that keeps the spans.
 //!
 //! The tests themselves are in `tests/e2e`; `README.md` says what they show.
 
@@ -7,9 +7,11 @@
 #![allow(clippy::missing_panics_doc, reason = "every helper panics where the test has failed")]
 
 mod client;
+pub mod proxy;
 mod raw;
 mod spans;
 
 pub use client::{Event, Events, Reporter, builder, open, within};
+pub use proxy::Proxy;
 pub use raw::{Frame, Opening, RawConnection, RawServer, frame};
 pub use spans::{Recorded, Spans};
