@@ -1,9 +1,10 @@
 //! JSON as the original servers write it, and JSON without white space.
 
 use std::borrow::Cow;
-use std::io;
+use std::{fmt, io};
 
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::value::RawValue;
 
@@ -54,6 +55,24 @@ pub fn compact(json: &RawValue) -> Cow<'_, RawValue> {
     }
     // White space between tokens is all that went, so that the rest is JSON still.
     RawValue::from_string(kept).map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// The text that a JSON string stands for; nothing for other JSON, and for half a surrogate pair.
+///
+/// # Examples
+/// ```
+/// use serde_json::value::RawValue;
+/// use wscengine_rooms_protocol::json;
+///
+/// let room: &RawValue = serde_json::from_str(r#""lobby""#)?;
+/// assert_eq!(json::text(room).as_deref(), Some("lobby"));
+/// assert_eq!(json::text(RawValue::TRUE), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[must_use]
+pub fn text(json: &RawValue) -> Option<Cow<'_, str>> {
+    let Text(text) = serde_json::from_str(json.get()).ok()?;
+    Some(text)
 }
 
 /// Appends `text` as a JSON string.
@@ -130,6 +149,33 @@ fn next_escape(text: &str) -> Option<(usize, &'static str)> {
         _ => None,
     };
     text.char_indices().find_map(|(at, c)| found(at, c))
+}
+
+/// A JSON string, borrowed where it has no escapes.
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
 }
 
 #[cfg(test)]
