@@ -4,7 +4,7 @@
 //! on a paused clock and on one thread, so that each run goes as the one before, up to the drop.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +53,11 @@ impl Cut {
         }
     }
 
+    /// Whether the call is given up in this run.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.point != Point::Nowhere
+    }
+
     /// How often the call was polled.
     pub(crate) fn polls(&self) -> usize {
         self.polls.load(Ordering::SeqCst)
@@ -91,12 +96,28 @@ impl Cut {
             if moment % TURNS == TURNS - 1 {
                 sleep(Duration::from_millis(1)).await;
             } else {
-                tokio::task::yield_now().await;
+                turn().await;
             }
         }
         None
     }
 }
+
+/// Goes to the end of the scheduler's queue. `yield_now` would let all others run until nothing is left to do.
+async fn turn() {
+    let mut went = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut went, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// On the paused clock this only turns a hang into a failure.
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// So many turns of the scheduler are looked at one by one between two milliseconds.
 const TURNS: usize = 6;
@@ -129,8 +150,13 @@ where
 pub(crate) async fn at_each_moment<S, F>(scenario: S) -> usize
 where
     S: Fn(Cut) -> F,
-    F: Future<Output = ()>,
+    F: Future<Output = ()> + Send + 'static,
 {
+    // As a task it stands in one queue with the engine's.
+    let scenario = |cut| {
+        let task = tokio::spawn(scenario(cut));
+        async move { task.await.unwrap() }
+    };
     let whole = run(&scenario, Point::Moment(usize::MAX)).await;
     let moments = whole.moments.load(Ordering::SeqCst);
     for moment in 0..=moments {
@@ -146,7 +172,7 @@ where
 {
     let cut = Cut::new(point);
     let said = SaidOnPanic(point);
-    crate::support::within(scenario(cut.clone())).await;
+    tokio::time::timeout(A_DAY, scenario(cut.clone())).await.expect("it took a day");
     drop(said);
     cut
 }

@@ -8,8 +8,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod cut;
+mod kit;
 // mod notes;
 // mod sources;
+
+mod pausing;
+mod pinging;
+mod receiving;
+mod sending;
+mod starting;
+mod stopping;
+mod testing;
+
 #[path = "../guarantees/support/mod.rs"]
-#[allow(dead_code, reason = "what the tests of the guarantees need besides")]
+#[allow(dead_code, unused_imports, reason = "what the tests of the guarantees need besides")]
 mod support;

@@ -148,9 +148,10 @@ fn is_future(of: &Type) -> bool {
                 || match &last.arguments {
                     PathArguments::AngleBracketed(arguments) => {
                         ["Pin", "Box"].contains(&&*last.ident.to_string())
-                            && arguments.args.iter().any(
-                                |it| matches!(it, GenericArgument::Type(of) if is_future(of)),
-                            )
+                            && arguments
+                                .args
+                                .iter()
+                                .any(|it| matches!(it, GenericArgument::Type(of) if is_future(of)))
                     }
                     _ => false,
                 };
@@ -176,9 +177,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 /// Whether it is compiled for tests only.
 fn is_of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|it| match &it.meta {
-        Meta::List(list) => {
-            it.path().is_ident("cfg") && list.tokens.to_string().trim() == "test"
-        }
+        Meta::List(list) => it.path().is_ident("cfg") && list.tokens.to_string().trim() == "test",
         _ => false,
     })
 }
