@@ -67,6 +67,9 @@ mod driver;
 mod engine;
 pub mod error;
 mod exclusive;
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 mod handler;
 mod heartbeat;

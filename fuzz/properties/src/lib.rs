@@ -1,0 +1,24 @@
+//! What the fuzzing targets check: a function for each, from any bytes, that panics if a promise is broken.
+//!
+//! The targets in `fuzz/fuzz_targets` call them with what libFuzzer thinks of; `tests/corpus.rs` calls them with every
+//! input that was kept. Where an input is more than bytes off a wire, [`arbitrary`] makes it of them. What only private
+//! parts of the engine can show is checked by functions in its module `fuzzing`.
+
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a broken promise shows")]
+
+mod batch;
+mod close;
+mod config;
+mod frames;
+mod handshake;
+mod redact;
+mod script;
+mod wire;
+
+pub use batch::batch;
+pub use close::close;
+pub use config::config;
+pub use frames::frames;
+pub use handshake::handshake;
+pub use redact::redact;
+pub use wscengine::fuzzing::{heartbeat, inbox, send_queue};

@@ -1,0 +1,100 @@
+//! A byte stream that is written down beforehand: what is read from it, in which pieces, and that it then ends.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream that gives `input` in the pieces that `cuts` say, then its end, and takes whatever is written.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) input: Input,
+    cuts: std::vec::IntoIter<u8>,
+    /// All that was written to it.
+    pub(crate) written: Vec<u8>,
+}
+
+/// What is still to be read.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Made of what was written before the first read.
+    make: Option<fn(&[u8], &[u8]) -> Vec<u8>>,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Script {
+    pub(crate) fn new(input: &[u8], cuts: &[u8]) -> Self {
+        let input = Input { make: None, bytes: input.to_vec(), at: 0 };
+        Self { input, cuts: cuts.to_vec().into_iter(), written: Vec::new() }
+    }
+
+    /// One whose input is made by `make` of a plan for it and of what was written, when it is first read.
+    pub(crate) fn answering(plan: &[u8], cuts: &[u8], make: fn(&[u8], &[u8]) -> Vec<u8>) -> Self {
+        let mut script = Self::new(plan, cuts);
+        script.input.make = Some(make);
+        script
+    }
+}
+
+impl Input {
+    /// What was not read.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// All of it.
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsyncRead for Script {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Some(make) = this.input.make.take() {
+            this.input.bytes = make(&this.input.bytes, &this.written);
+        }
+        // When no piece is left, the rest is one.
+        let most = this.cuts.next().map_or(usize::MAX, |cut| usize::from(cut));
+        if most == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let rest = this.input.rest();
+        let count = rest.len().min(most).min(buf.remaining());
+        buf.put_slice(&rest[..count]);
+        this.input.at += count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Script {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().written.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Splits an input into a list of pieces and the rest: one byte says how many there are, at most 63.
+pub(crate) fn split_cuts(input: &[u8]) -> (&[u8], &[u8]) {
+    let Some((count, rest)) = input.split_first() else { return (&[], &[]) };
+    rest.split_at(usize::from(count % 64).min(rest.len()))
+}

@@ -1,0 +1,15 @@
+//! What only private parts of the engine can show to a fuzzing target: a function for each target, from any bytes,
+//! that panics if a promise is broken.
+//!
+//! Feature `__fuzzing`, for package `fuzz-properties` only: not a part of the interface.
+
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a broken promise shows")]
+
+mod heartbeat;
+mod inbox;
+mod send_queue;
+mod wakes;
+
+pub use heartbeat::heartbeat;
+pub use inbox::inbox;
+pub use send_queue::send_queue;

@@ -1,0 +1,449 @@
+//! The inbox of a session: one task reads into it, workers or a holder take from it.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use super::wakes::Sleeper;
+use crate::error::{ReadError, ReadErrorKind, RecvError, Revoked};
+use crate::inbox::{Inbox, Item, Order, Taker, Watch};
+use crate::lifecycle::HoldId;
+use crate::message::Message;
+use crate::outbound::QueueLimits;
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    Push(u8, u8),
+    PushError,
+    /// `on_message` gets the messages.
+    Dispatch,
+    Grant,
+    Revoke(Whose),
+    Release(Whose),
+    Recv(Whose),
+    /// Receives the first message whose number has these lowest bits.
+    RecvMatching(u8),
+    /// A worker moves: takes a message, or comes to its end with it.
+    Work(u8),
+    Level(bool),
+    PopError,
+    NoMore,
+    End,
+}
+
+/// Which hold is meant.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Whose {
+    Current,
+    Other(u8),
+}
+
+/// Limits, an order, and steps. Everything is taken once and in its order, whoever takes it; messages of one key are
+/// handled one by one; and nobody sleeps through what he waits for.
+pub fn inbox(input: &[u8]) {
+    // An input that is too short says nothing.
+    let _ = run(&mut Unstructured::new(input));
+}
+
+fn run(input: &mut Unstructured<'_>) -> Result<()> {
+    let limits =
+        QueueLimits { messages: input.int_in_range(1..=6)?, bytes: input.int_in_range(1..=300)? };
+    let order = if input.arbitrary()? { Order::ByKey } else { Order::Free };
+    let workers = input.int_in_range(0..=4)?;
+    let mut plain = Plain::new(limits, order, workers);
+    while !input.is_empty() {
+        let step = input.arbitrary()?;
+        plain.step(step);
+        plain.check();
+    }
+    plain.finish();
+    Ok(())
+}
+
+/// An item by what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Message { number: u32, len: usize, key: u64 },
+    Error,
+}
+
+/// A worker: the key of the message that it handles, if any.
+#[derive(Debug, Default)]
+struct Worker {
+    busy: Option<u64>,
+    sleeper: Sleeper,
+}
+
+struct Plain {
+    inbox: Inbox,
+    limits: QueueLimits,
+    order: Order,
+    queue: VecDeque<Kind>,
+    next: u32,
+    taker: Taker,
+    next_hold: HoldId,
+    revoked: Option<(HoldId, Revoked)>,
+    /// Where a `recv_matching` that goes on has come to.
+    seen: usize,
+    workers: Vec<Worker>,
+    holder: Sleeper,
+    /// Whose the last poll was.
+    holding: HoldId,
+    reader: Sleeper,
+    /// What the reader slept for.
+    watch: Watch,
+    was_full: bool,
+    had_error: bool,
+    has_more: bool,
+    ended: bool,
+}
+
+impl Plain {
+    fn new(limits: QueueLimits, order: Order, workers: usize) -> Self {
+        Self {
+            inbox: Inbox::new(limits, order),
+            limits,
+            order,
+            queue: VecDeque::new(),
+            next: 0,
+            taker: Taker::Nobody,
+            next_hold: 1,
+            revoked: None,
+            seen: 0,
+            workers: (0..workers).map(|_| Worker::default()).collect(),
+            holder: Sleeper::default(),
+            holding: 0,
+            reader: Sleeper::default(),
+            watch: Watch::Room,
+            was_full: false,
+            had_error: false,
+            has_more: true,
+            ended: false,
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Revoke(_) | Step::Release(_) | Step::Recv(_) | Step::RecvMatching(_) => {}
+            Step::Work(_) if !self.workers.is_empty() => {}
+            // All else is done by the task that reads, which then does not sleep.
+            _ => self.reader = Sleeper::default(),
+        }
+        match step {
+            // Nothing is read when all was read, and nothing is given to anybody after the end.
+            Step::Push(..) | Step::PushError if !self.has_more => {}
+            Step::Dispatch | Step::Grant | Step::PopError if self.ended => {}
+            Step::Push(len, key) => self.push(len, key),
+            Step::PushError => {
+                self.inbox.push(Item::Error(survivable(), None));
+                self.queue.push_back(Kind::Error);
+            }
+            Step::Dispatch => self.set_taker(Taker::OnMessage),
+            Step::Grant => {
+                self.next_hold += 1;
+                self.set_taker(Taker::Holder(self.next_hold - 1));
+            }
+            Step::Revoke(whose) => {
+                let hold = self.hold(whose);
+                self.inbox.revoke(hold, Revoked::Expired);
+                self.revoked = Some((hold, Revoked::Expired));
+                self.let_go(hold);
+            }
+            Step::Release(whose) => {
+                let hold = self.hold(whose);
+                self.inbox.release(hold);
+                self.let_go(hold);
+            }
+            Step::Recv(whose) => self.recv(self.hold(whose)),
+            Step::RecvMatching(wanted) => self.recv_matching(wanted),
+            Step::Work(which) if !self.workers.is_empty() => {
+                self.work(usize::from(which) % self.workers.len());
+            }
+            Step::Work(_) => self.work_inline(),
+            Step::Level(rest) => self.level(if rest { Watch::Rest } else { Watch::Room }),
+            Step::PopError => self.pop_error(),
+            Step::NoMore => {
+                self.inbox.no_more();
+                self.has_more = false;
+            }
+            Step::End => {
+                self.inbox.end();
+                (self.has_more, self.ended, self.taker) = (false, true, Taker::Nobody);
+            }
+        }
+    }
+
+    fn hold(&self, whose: Whose) -> HoldId {
+        match (whose, self.taker) {
+            (Whose::Current, Taker::Holder(hold)) => hold,
+            (Whose::Current, _) => self.next_hold - 1,
+            (Whose::Other(which), _) => HoldId::from(which) % self.next_hold,
+        }
+    }
+
+    fn set_taker(&mut self, taker: Taker) {
+        self.inbox.set_taker(taker);
+        self.taker = taker;
+        self.seen = 0;
+    }
+
+    fn let_go(&mut self, hold: HoldId) {
+        if self.taker == Taker::Holder(hold) {
+            self.taker = Taker::Nobody;
+        }
+    }
+
+    fn push(&mut self, len: u8, key: u8) {
+        self.next += 1;
+        let (number, len, key) = (self.next, 4 + usize::from(len), u64::from(key % 3));
+        let mut payload = number.to_be_bytes().to_vec();
+        payload.resize(len, 0);
+        self.inbox.push(Item::Message(payload.into(), key));
+        self.queue.push_back(Kind::Message { number, len, key });
+    }
+
+    fn running(&self) -> Vec<u64> {
+        self.workers.iter().filter_map(|worker| worker.busy).collect()
+    }
+
+    /// Which message a worker may take.
+    fn takeable(&self, order: Order) -> Option<usize> {
+        if self.taker != Taker::OnMessage {
+            return None;
+        }
+        let running = self.running();
+        let may_run = |key: &u64| order == Order::Free || !running.contains(key);
+        for (at, kind) in self.queue.iter().enumerate() {
+            match kind {
+                Kind::Message { key, .. } if may_run(key) => return Some(at),
+                Kind::Message { .. } => {}
+                Kind::Error => return None,
+            }
+        }
+        None
+    }
+
+    fn work(&mut self, at: usize) {
+        if let Some(key) = self.workers[at].busy.take() {
+            // It asks for more when it gets its next turn.
+            self.workers[at].sleeper = Sleeper::default();
+            return self.inbox.rest(key);
+        }
+        let expected = self.takeable(self.order);
+        let inbox = &self.inbox;
+        let polled = self.workers[at].sleeper.poll(|cx| inbox.poll_work(cx), Poll::is_pending);
+        match (polled, expected) {
+            (Poll::Pending, None) => assert!(!self.ended, "a worker stays"),
+            (Poll::Ready(None), _) => assert!(self.ended, "a worker goes"),
+            (Poll::Ready(Some(work)), Some(expected)) => {
+                self.took(&work.message, expected);
+                self.workers[at].busy = Some(work.key);
+            }
+            (polled, expected) => panic!("{polled:?} in place of {expected:?}"),
+        }
+    }
+
+    /// Without workers, the reading task handles the message itself.
+    fn work_inline(&mut self) {
+        let expected = self.takeable(Order::Free);
+        match (self.inbox.pop_inline(), expected) {
+            (Some((message, key)), Some(expected)) => {
+                self.took(&message, expected);
+                self.inbox.rest(key);
+            }
+            (None, None) => {}
+            (got, expected) => panic!("{got:?} in place of {expected:?}"),
+        }
+    }
+
+    fn took(&mut self, message: &Message<'_>, expected: usize) {
+        let Some(Kind::Message { number, len, .. }) = self.queue.remove(expected) else {
+            panic!("a message where there is none");
+        };
+        let payload = message.payload();
+        assert_eq!((payload.first_chunk(), payload.len()), (Some(&number.to_be_bytes()), len));
+    }
+
+    /// Why this hold does not count, if so.
+    fn refusal(&self, hold: HoldId) -> Option<Revoked> {
+        match self.revoked {
+            _ if self.taker == Taker::Holder(hold) => None,
+            Some((revoked, reason)) if revoked == hold => Some(reason),
+            _ => Some(Revoked::ConnectionEnded),
+        }
+    }
+
+    fn recv(&mut self, hold: HoldId) {
+        assert_eq!(self.inbox.check(hold).err(), self.refusal(hold));
+        let (refusal, inbox) = (self.refusal(hold), &self.inbox);
+        let polled = self.holder.poll(|cx| inbox.poll_recv(hold, cx), Poll::is_pending);
+        self.holding = hold;
+        match (refusal, polled) {
+            (Some(reason), Poll::Ready(Err(error))) => assert_eq!(revoked(&error), Some(reason)),
+            (None, polled) => self.received(0, polled),
+            (refusal, polled) => panic!("{polled:?} in place of {refusal:?}"),
+        }
+    }
+
+    fn recv_matching(&mut self, wanted: u8) {
+        let Taker::Holder(hold) = self.taker else { return };
+        let is_wanted = |number: u32| number % 4 == u32::from(wanted % 4);
+        let expected = self.queue.iter().enumerate().skip(self.seen).find(|(_, kind)| match kind {
+            Kind::Message { number, .. } => is_wanted(*number),
+            Kind::Error => true,
+        });
+        let at = expected.map_or(self.queue.len(), |(at, _)| at);
+        let mut matches = |message: &Message<'static>| {
+            is_wanted(message.payload().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
+        };
+        let (inbox, mut seen) = (&self.inbox, self.seen);
+        let polled = self.holder.poll(
+            |cx| inbox.poll_recv_matching(hold, &mut seen, &mut matches, cx),
+            Poll::is_pending,
+        );
+        self.holding = hold;
+        // One that found nothing goes on where it stopped.
+        self.seen = if polled.is_pending() { seen } else { 0 };
+        match &polled {
+            Poll::Ready(Err(RecvError::ReadAheadFull)) => {
+                assert!(at == self.queue.len() && self.has_more && !self.has_room());
+            }
+            Poll::Pending => assert!(self.has_room()),
+            Poll::Ready(_) => {}
+        }
+        if !matches!(polled, Poll::Ready(Err(RecvError::ReadAheadFull))) {
+            self.received(at, polled);
+        }
+    }
+
+    /// A holder has received, or not, what stands at this place.
+    fn received(
+        &mut self,
+        at: usize,
+        polled: Poll<std::result::Result<Message<'static>, RecvError>>,
+    ) {
+        match (polled, self.queue.get(at)) {
+            (Poll::Ready(Ok(message)), Some(Kind::Message { .. })) => self.took(&message, at),
+            (Poll::Ready(Err(RecvError::Read(_))), Some(Kind::Error)) => {
+                self.queue.remove(at);
+            }
+            (Poll::Ready(Err(error)), None) => {
+                assert!(!self.has_more && revoked(&error) == Some(Revoked::ConnectionEnded));
+                self.seen = 0;
+            }
+            (Poll::Pending, None) => assert!(self.has_more),
+            (polled, expected) => panic!("{polled:?} in place of {expected:?}"),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let len = |kind: &Kind| if let Kind::Message { len, .. } = kind { *len } else { 0 };
+        self.queue.iter().map(len).sum()
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.is_empty()
+            || (self.queue.len() < self.limits.messages && self.bytes() < self.limits.bytes)
+    }
+
+    fn level(&mut self, watch: Watch) {
+        let inbox = &self.inbox;
+        let has_errors = self.queue.contains(&Kind::Error);
+        // Whom nothing keeps from going on does not wait.
+        let level = self.reader.poll(
+            |cx| inbox.level(watch, cx),
+            |level| {
+                watch == Watch::Rest && level.running > 0
+                    || watch == Watch::Room && (!level.has_room || has_errors)
+            },
+        );
+        (self.watch, self.was_full) = (watch, !level.has_room);
+        self.had_error = self.error_is_next();
+        assert_eq!(
+            (level.len, level.running, level.has_room),
+            (self.queue.len(), self.running().len(), self.has_room())
+        );
+    }
+
+    /// The reading task looks whether an error is next in turn, and if so stops messages until it is dealt with.
+    fn pop_error(&mut self) {
+        let is_next = self.error_is_next();
+        assert_eq!(self.inbox.pop_error().is_some(), is_next);
+        if is_next {
+            self.queue.pop_front();
+            self.set_taker(Taker::Nobody);
+        }
+    }
+
+    fn error_is_next(&self) -> bool {
+        let at_rest = self.taker == Taker::OnMessage && self.running().is_empty();
+        at_rest && self.queue.front() == Some(&Kind::Error)
+    }
+
+    fn check(&self) {
+        let messages = self.queue.iter().filter(|kind| **kind != Kind::Error).count();
+        assert_eq!(
+            (self.inbox.waiting(), self.inbox.is_empty()),
+            (messages, self.queue.is_empty())
+        );
+        self.check_workers();
+        self.check_holder();
+        self.check_reader();
+    }
+
+    fn check_workers(&self) {
+        if self.takeable(self.order).is_some() || self.ended {
+            let idle = || self.workers.iter().filter(|worker| worker.busy.is_none());
+            let sleeping = idle().filter(|worker| worker.sleeper.sleeps()).count();
+            if self.ended {
+                assert_eq!(sleeping, 0, "a worker is not told of the end");
+            }
+            assert!(sleeping == 0 || sleeping < self.workers.len(), "all sleep, and there is work");
+        }
+    }
+
+    fn check_holder(&self) {
+        if !self.holder.sleeps() {
+            return;
+        }
+        assert_eq!(self.taker, Taker::Holder(self.holding), "a holder is not told of its end");
+        assert!(self.has_more, "a holder waits for nothing");
+        assert!(self.queue.len() <= self.seen, "a holder sleeps beside a message");
+    }
+
+    fn check_reader(&self) {
+        if !self.reader.sleeps() {
+            return;
+        }
+        let half = QueueLimits { messages: self.limits.messages / 2, bytes: self.limits.bytes / 2 };
+        let below = self.queue.len() <= half.messages && self.bytes() <= half.bytes;
+        match self.watch {
+            Watch::Rest => assert!(!self.running().is_empty(), "all rest, and the reader sleeps"),
+            Watch::Room => {
+                let room = below || self.queue.is_empty();
+                assert!(!(self.was_full && room), "there is room, and the reader sleeps");
+                let error = self.error_is_next() && !self.had_error;
+                assert!(!error, "an error is next, and the reader sleeps");
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        let messages = self.queue.iter().filter(|kind| **kind != Kind::Error).count();
+        assert_eq!(self.inbox.clear(), messages);
+        self.queue.clear();
+        assert!(self.inbox.is_empty() && self.inbox.waiting() == 0);
+    }
+}
+
+fn survivable() -> ReadError {
+    ReadError::new(ReadErrorKind::Codec).survivable()
+}
+
+fn revoked(error: &RecvError) -> Option<Revoked> {
+    match error {
+        RecvError::Revoked(reason) => Some(*reason),
+        _ => None,
+    }
+}
