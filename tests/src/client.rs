@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wscengine::transport::HandshakeResponse;
 use wscengine::{
-    AttemptError, CloseError, CloseErrorKind, CloseFrame, Closed, Control, Engine, EngineBuilder,
-    Exclusive, Handler, HandlerError, Message, NoBackoff, Opened, ReadError, ReadErrorKind,
-    Session,
+    AttemptError, Classifier, CloseError, CloseErrorKind, CloseFrame, Closed, Control, Engine,
+    EngineBuilder, Exclusive, Failure, Handler, HandlerError, Message, NoBackoff, Opened,
+    ReadError, ReadErrorKind, Session, Verdict,
 };
 use wscengine_tungstenite::TungsteniteTransport;
 
@@ -140,9 +140,20 @@ impl Events {
     }
 }
 
-/// An engine to be over real sockets, which reconnects without a delay.
+/// Comes back after every failure: a test may break the protocol as often as it likes.
+#[derive(Debug)]
+struct AlwaysRetry;
+
+impl Classifier for AlwaysRetry {
+    fn classify(&self, _: &Failure<'_>) -> Verdict {
+        Verdict::retry()
+    }
+}
+
+/// An engine to be over real sockets, which reconnects without a delay, whatever failed.
 pub fn builder<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
-    Engine::builder(TungsteniteTransport::new(), handler).url(url).backoff(NoBackoff)
+    let transport = TungsteniteTransport::new();
+    Engine::builder(transport, handler).url(url).backoff(NoBackoff).classifier(AlwaysRetry)
 }
 
 /// An engine connected to `url`, and what its handler reports after the first `on_open`.

@@ -301,7 +301,9 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
 
 impl<T, H> fmt::Debug for Prepared<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("request", &self.config.request).finish_non_exhaustive()
+        f.debug_struct("Prepared")
+            .field("url", &self.config.base.url.as_ref().map(telemetry::redact))
+            .finish_non_exhaustive()
     }
 }
 

@@ -60,6 +60,7 @@
 //! |---|---|
 //! | `testing` | `testing::memory`, a transport for tests, and `testing::conformance`, the suite that every adapter must pass |
 
+mod classify;
 mod config;
 mod connection;
 mod dispatch;
@@ -67,6 +68,7 @@ mod driver;
 mod engine;
 pub mod error;
 mod exclusive;
+mod factory;
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -86,10 +88,12 @@ mod telemetry;
 pub mod testing;
 pub mod transport;
 
+pub use classify::{Classifier, DefaultClassifier, Failure, FailureCause, FailureKind, Verdict};
 pub use config::EngineBuilder;
 pub use engine::{Control, Engine, Prepared};
 pub use error::*;
 pub use exclusive::Exclusive;
+pub use factory::{BearerToken, Endpoints, FromFn, HandshakeRequest, NextAttempt, RequestFactory};
 pub use handler::{Callback, CloseCause, Closed, DynHandler, Handler, Initiator, Opened};
 pub use message::{CloseCode, CloseFrame, InvalidCloseFrame, Message, MessageKind};
 pub use retry::{Backoff, ExponentialBackoff, NoBackoff};

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use backoff::backoff::Backoff as _;
 
+use crate::classify::FailureKind;
+
 /// A policy for the delay before each attempt to reconnect.
 ///
 /// Synchronous and without state: the number of the retry goes in, a delay comes out. Chance comes in as an
@@ -148,6 +150,11 @@ pub(crate) struct Retry {
     /// The number of the last attempt.
     attempt: u32,
     since: Option<Instant>,
+    /// The kind of the last failure, and how many of it came in a row.
+    row: Option<(FailureKind, u32)>,
+    /// Whether the current attempt's request was to be made anew, and whether the next one's is.
+    refreshed: bool,
+    refresh: bool,
     random: fastrand::Rng,
 }
 
@@ -159,6 +166,9 @@ impl Retry {
             asked: 0,
             attempt: 0,
             since: None,
+            row: None,
+            refreshed: false,
+            refresh: false,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -175,7 +185,26 @@ impl Retry {
     /// Another attempt begins: its number.
     pub(crate) fn next_attempt(&mut self) -> u32 {
         self.attempt = self.attempt.saturating_add(1);
+        self.refreshed = std::mem::take(&mut self.refresh);
         self.attempt
+    }
+
+    /// Counts a failure of this kind: how many of it have come in a row.
+    pub(crate) fn fail(&mut self, kind: FailureKind) -> u32 {
+        let before = self.row.filter(|(last, _)| *last == kind).map_or(0, |(_, times)| times);
+        let times = before.saturating_add(1);
+        self.row = Some((kind, times));
+        times
+    }
+
+    /// The next attempt's request is to be made anew.
+    pub(crate) fn refresh(&mut self) {
+        self.refresh = true;
+    }
+
+    /// Whether the last attempt's was.
+    pub(crate) fn refreshed(&self) -> bool {
+        self.refreshed
     }
 
     /// A session was stable: the next failure is a first one.
@@ -185,6 +214,9 @@ impl Retry {
         self.asked = 0;
         self.attempt = 0;
         self.since = None;
+        self.row = None;
+        self.refreshed = false;
+        self.refresh = false;
     }
 
     /// Counts a restart that the user asked for.

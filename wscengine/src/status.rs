@@ -91,6 +91,9 @@ pub enum OutcomeKind {
     FailedToStart,
     /// The budget of attempts or of time is spent.
     GaveUp,
+    /// The classifier holds that another attempt is of no use. What failed is the [`error`](Outcome::error) of the last
+    /// attempt, or the [`cause`](Outcome::cause) of the last session's end.
+    Fatal,
 }
 
 impl Outcome {
@@ -136,7 +139,8 @@ impl Outcome {
         self.cause.as_ref()
     }
 
-    /// The last attempt's error, if the engine gave up after one that failed, or could not start.
+    /// The last attempt's error, if the engine gave up after one that failed, or was told to by the classifier, or could
+    /// not start.
     pub fn error(&self) -> Option<&AttemptError> {
         match &self.error {
             Some(StartError::Attempt(error)) => Some(error),
@@ -163,9 +167,9 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Dials begun.
+    /// Attempts begun: requests asked for, or, where there is no request factory, dials.
     pub attempts: u64,
-    /// Attempts that failed: the dial, the handshake or `on_open`.
+    /// Attempts that failed: the request, the dial, the handshake or `on_open`.
     pub failed_attempts: u64,
     /// Sessions opened.
     pub sessions: u64,

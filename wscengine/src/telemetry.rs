@@ -50,12 +50,12 @@ fn mask(query: &str) -> String {
 
 /// `wscengine.start`: the call of `start()`.
 pub(crate) fn start(config: &Config) -> Span {
-    let request = &config.request;
+    let url = config.base.url.as_ref();
     info_span!(
         "wscengine.start",
-        url.full = redact(&request.url),
-        server.address = request.url.host_str(),
-        server.port = request.url.port_or_known_default(),
+        url.full = url.map(redact),
+        server.address = url.and_then(Url::host_str),
+        server.port = url.and_then(Url::port_or_known_default),
         wscengine.auto_reconnect = config.policy.after_session == AfterSession::Reconnect,
         otel.status_code = Empty,
         otel.status_description = Empty,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -177,6 +177,14 @@ pub struct HandshakeResponse {
 }
 
 impl HandshakeResponse {
+    /// How long the server wants to be left alone: its `Retry-After`, in seconds or as a date (RFC 9110 section
+    /// 10.2.3). A date is compared with the answer's own `Date`, or else with `now`; one that has passed is zero.
+    ///
+    /// The default classifier waits at least that long.
+    pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        crate::classify::retry_after(&self.headers, now)
+    }
+
     /// An acceptance without headers, for transports that have no HTTP handshake.
     pub fn accepted() -> Self {
         Self {

@@ -8,19 +8,23 @@ use std::time::Duration;
 use opentelemetry::metrics::MeterProvider;
 use tracing::Dispatch;
 
+use super::Base;
 use super::options::Options;
 use super::request::{parse_headers, parse_url};
+use crate::classify::Classifier;
 use crate::dispatch::key_fn;
 use crate::engine::Prepared;
 use crate::error::ConfigError;
+use crate::factory::RequestFactory;
 use crate::handler::Handler;
 use crate::lifecycle::{AfterSession, FirstAttempt};
 use crate::message::Message;
 use crate::outbound::QueueLimits;
 use crate::retry::Backoff;
-use crate::transport::{ConnectRequest, Transport};
+use crate::transport::Transport;
 
-/// Sets an engine up. Made by [`Engine::builder`](crate::Engine::builder); only [`url`](Self::url) must be given.
+/// Sets an engine up. Made by [`Engine::builder`](crate::Engine::builder); only [`url`](Self::url) must be given, or
+/// a [`request_factory`](Self::request_factory).
 ///
 /// Everything is checked by [`build`](Self::build); no value is silently corrected. A duration must not be 0 (only
 /// `stable_after` may) nor longer than a year; a queue holds 1 to 2^30 messages and bytes. An option that is set twice
@@ -64,7 +68,8 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         Self { transport, handler, url: None, headers: Vec::new(), options: Options::default() }
     }
 
-    /// The URL to connect to: `ws` or `wss`, with a host. Must be given. A fragment is refused (RFC 6455 section 3).
+    /// The URL to connect to: `ws` or `wss`, with a host. A fragment is refused (RFC 6455 section 3). Must be given,
+    /// unless there is a [`request_factory`](Self::request_factory).
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
@@ -79,6 +84,20 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
     /// Offers a subprotocol, after those offered before. What the server chose is in [`Opened`](crate::Opened).
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.options.subprotocols.push(name.into());
+        self
+    }
+
+    /// Makes the request of each attempt: its URL, and headers and subprotocols besides those given here. Default: every
+    /// attempt has the same request. See [`Endpoints`](crate::Endpoints) and [`BearerToken`](crate::BearerToken).
+    pub fn request_factory(mut self, factory: impl RequestFactory) -> Self {
+        self.options.factory = Some(Arc::new(factory));
+        self
+    }
+
+    /// Limit for the request factory. Default 10 s: a token service that is slower is down. One over it is dropped at
+    /// its next await, and the attempt has failed.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.options.timeouts.request = limit;
         self
     }
 
@@ -225,6 +244,12 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         self
     }
 
+    /// What follows which failure. Default [`DefaultClassifier`](crate::DefaultClassifier), which also takes single rules.
+    pub fn classifier(mut self, classifier: impl Classifier) -> Self {
+        self.options.classifier = Arc::new(classifier);
+        self
+    }
+
     /// How long a session must live for the backoff to start over. Default 10 s: a server that accepts and closes at
     /// once is not hammered.
     pub fn stable_after(mut self, uptime: Duration) -> Self {
@@ -295,14 +320,18 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
     pub fn build(self) -> Result<Prepared<T, H>, ConfigError> {
         let Self { transport, handler, url, headers, options } = self;
         options.check()?;
-        let request = ConnectRequest {
-            url: parse_url(url)?,
+        let url = match url {
+            None if options.factory.is_some() => None,
+            url => Some(parse_url(url.as_deref())?),
+        };
+        let base = Base {
+            url,
             headers: parse_headers(headers)?,
             subprotocols: options.subprotocols.clone(),
             timeout: options.timeouts.connect,
             limits: options.limits,
         };
-        Ok(Prepared::new(transport, handler, options.into_config(request)))
+        Ok(Prepared::new(transport, handler, options.into_config(base)))
     }
 }
 

@@ -7,27 +7,72 @@ mod request;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use opentelemetry::metrics::Meter;
 use tracing::Dispatch;
+use url::Url;
 
 use crate::dispatch::KeyFn;
 use crate::error::ConfigError;
+use crate::factory::{HandshakeRequest, RequestFactory};
 use crate::inbox::Order;
 use crate::lifecycle::Policy;
 use crate::outbound::QueueLimits;
-use crate::transport::ConnectRequest;
+use crate::transport::{ConnectRequest, Limits};
 
 pub use builder::EngineBuilder;
+pub(crate) use request::{add_header, check_request, parse_url};
 
 /// The configuration, checked.
 #[derive(Clone)]
 pub(crate) struct Config {
-    pub(crate) request: ConnectRequest,
+    pub(crate) base: Base,
+    pub(crate) factory: Option<Arc<dyn RequestFactory>>,
     pub(crate) policy: Policy,
     pub(crate) data_plane: Arc<DataPlane>,
     pub(crate) propagate: bool,
     pub(crate) subscriber: Dispatch,
     pub(crate) meter: Option<Meter>,
+}
+
+/// What every request has, unless the factory's says otherwise.
+#[derive(Clone)]
+pub(crate) struct Base {
+    /// There is none only where a factory gives it.
+    pub(crate) url: Option<Url>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) limits: Limits,
+}
+
+impl Base {
+    /// What to dial: the request that a factory made, if there is one, upon what the builder was given. `None` only if
+    /// neither has a URL, which `build` does not let pass.
+    pub(crate) fn request(&self, made: Option<HandshakeRequest>) -> Option<ConnectRequest> {
+        let made = match made {
+            Some(made) => made,
+            None => HandshakeRequest::from(self.url.clone()?),
+        };
+        let mut headers = made.headers;
+        for name in self
+            .headers
+            .keys()
+            .filter(|name| !headers.contains_key(*name))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            for value in self.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let subprotocols = match made.subprotocols {
+            none if none.is_empty() => self.subprotocols.clone(),
+            some => some,
+        };
+        let (timeout, limits) = (self.timeout, self.limits);
+        Some(ConnectRequest { url: made.url, headers, subprotocols, timeout, limits })
+    }
 }
 
 /// The part of it that a connection's task needs.

@@ -6,14 +6,16 @@ use std::time::Duration;
 use opentelemetry::metrics::Meter;
 use tracing::Dispatch;
 
-use super::request::is_token;
-use super::{Config, DataPlane, wrong};
+use super::request::check_subprotocols;
+use super::{Base, Config, DataPlane, wrong};
+use crate::classify::{Classifier, DefaultClassifier};
 use crate::dispatch::KeyFn;
 use crate::error::ConfigError;
-use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Timeouts};
+use crate::factory::RequestFactory;
+use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Requests, Timeouts};
 use crate::outbound::QueueLimits;
 use crate::retry::{Backoff, ExponentialBackoff};
-use crate::transport::{ConnectRequest, Limits};
+use crate::transport::Limits;
 
 /// All options but URL and headers, as they were given.
 pub(super) struct Options {
@@ -30,6 +32,8 @@ pub(super) struct Options {
     pub(super) ping_timeout: Duration,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) backoff: Arc<dyn Backoff>,
+    pub(super) classifier: Arc<dyn Classifier>,
+    pub(super) factory: Option<Arc<dyn RequestFactory>>,
     pub(super) stable_after: Duration,
     pub(super) max_attempts: Option<u32>,
     pub(super) max_elapsed: Option<Duration>,
@@ -52,6 +56,7 @@ impl Default for Options {
             read_ahead: QueueLimits { messages: 256, bytes: 1 << 20 },
             send_queue: QueueLimits { messages: 1024, bytes: 1 << 20 },
             timeouts: Timeouts {
+                request: Duration::from_secs(10),
                 connect: Duration::from_secs(15),
                 on_open: Duration::from_secs(30),
                 on_read_error: five,
@@ -68,6 +73,8 @@ impl Default for Options {
             ping_timeout: Duration::from_secs(10),
             idle_timeout: None,
             backoff: Arc::new(ExponentialBackoff::new()),
+            classifier: Arc::new(DefaultClassifier::new()),
+            factory: None,
             stable_after: Duration::from_secs(10),
             max_attempts: None,
             max_elapsed: None,
@@ -101,12 +108,13 @@ impl Options {
                 "must not be 0: use auto_reconnect(false) for a single session",
             );
         }
-        self.check_subprotocols()
+        check_subprotocols(&self.subprotocols)
     }
 
     fn check_durations(&self) -> Result<(), ConfigError> {
         let timeouts = &self.timeouts;
         for (option, duration) in [
+            ("request_timeout", Some(timeouts.request)),
             ("connect_timeout", Some(timeouts.connect)),
             ("on_open_timeout", Some(timeouts.on_open)),
             ("on_message_timeout", self.message_timeout),
@@ -145,27 +153,17 @@ impl Options {
         }
     }
 
-    fn check_subprotocols(&self) -> Result<(), ConfigError> {
-        for (at, name) in self.subprotocols.iter().enumerate() {
-            if !is_token(name) {
-                return wrong(
-                    "subprotocol",
-                    format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()),
-                );
-            }
-            if self.subprotocols[..at].contains(name) {
-                return wrong("subprotocol", format!("`{name}` is offered twice"));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn into_config(self, request: ConnectRequest) -> Config {
+    pub(super) fn into_config(self, base: Base) -> Config {
         let policy = Policy {
             timeouts: self.timeouts,
             first: self.first,
             after_session: self.after_session,
             backoff: self.backoff,
+            classifier: self.classifier,
+            requests: match self.factory {
+                Some(_) => Requests::Made,
+                None => Requests::Fixed,
+            },
             stable_after: self.stable_after,
             max_attempts: self.max_attempts,
             max_elapsed: self.max_elapsed,
@@ -185,7 +183,8 @@ impl Options {
         let subscriber =
             self.subscriber.unwrap_or_else(|| tracing::dispatcher::get_default(Clone::clone));
         Config {
-            request,
+            base,
+            factory: self.factory,
             policy,
             data_plane: Arc::new(data_plane),
             propagate: self.propagate,

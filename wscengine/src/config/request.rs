@@ -1,17 +1,23 @@
-//! URL and headers, as they were given.
+//! URL, headers and subprotocols, as they were given: to the builder, or by a request factory.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::wrong;
 use crate::error::ConfigError;
+use crate::factory::HandshakeRequest;
 
-pub(super) fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
+pub(crate) fn parse_url(url: Option<&str>) -> Result<Url, ConfigError> {
     let Some(url) = url else { return wrong("url", "must be given") };
     // The text is not shown: it may hold credentials.
-    let url = Url::parse(&url).map_err(|error| {
+    let url = Url::parse(url).map_err(|error| {
         ConfigError::new("url", format!("must begin with ws:// or wss:// and a host: {error}"))
     })?;
+    check_url(&url)?;
+    Ok(url)
+}
+
+fn check_url(url: &Url) -> Result<(), ConfigError> {
     if !matches!(url.scheme(), "ws" | "wss") {
         let scheme = url.scheme();
         return wrong("url", format!("must begin with ws:// or wss://, not with `{scheme}:`"));
@@ -25,25 +31,54 @@ pub(super) fn parse_url(url: Option<String>) -> Result<Url, ConfigError> {
     if url.port() == Some(0) {
         return wrong("url", "must not have port 0");
     }
-    Ok(url)
+    Ok(())
 }
 
 pub(super) fn parse_headers(headers: Vec<(String, String)>) -> Result<HeaderMap, ConfigError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        let Ok(name) = HeaderName::try_from(&name) else {
-            return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
-        };
-        if RESERVED.contains(&name.as_str()) {
-            return wrong("header", reserved(&name));
-        }
-        // The value is not shown: it may be a secret.
-        let Ok(value) = HeaderValue::try_from(value) else {
-            return wrong("header", format!("`{name}` has a value that is not valid"));
-        };
-        map.append(name, value);
+        add_header(&mut map, &name, &value)?;
     }
     Ok(map)
+}
+
+pub(crate) fn add_header(map: &mut HeaderMap, name: &str, value: &str) -> Result<(), ConfigError> {
+    let Ok(name) = HeaderName::try_from(name) else {
+        return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
+    };
+    check_name(&name)?;
+    // The value is not shown: it may be a secret.
+    let Ok(value) = HeaderValue::try_from(value) else {
+        return wrong("header", format!("`{name}` has a value that is not valid"));
+    };
+    map.append(name, value);
+    Ok(())
+}
+
+fn check_name(name: &HeaderName) -> Result<(), ConfigError> {
+    if RESERVED.contains(&name.as_str()) { wrong("header", reserved(name)) } else { Ok(()) }
+}
+
+/// Checks what a request factory gave, as the builder checks what it was given.
+pub(crate) fn check_request(request: &HandshakeRequest) -> Result<(), ConfigError> {
+    check_url(&request.url)?;
+    request.headers.keys().try_for_each(check_name)?;
+    check_subprotocols(&request.subprotocols)
+}
+
+pub(super) fn check_subprotocols(names: &[String]) -> Result<(), ConfigError> {
+    for (at, name) in names.iter().enumerate() {
+        if !is_token(name) {
+            return wrong(
+                "subprotocol",
+                format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()),
+            );
+        }
+        if names[..at].contains(name) {
+            return wrong("subprotocol", format!("`{name}` is offered twice"));
+        }
+    }
+    Ok(())
 }
 
 fn reserved(name: &HeaderName) -> String {
@@ -56,7 +91,7 @@ fn reserved(name: &HeaderName) -> String {
 }
 
 /// Whether this is a token of RFC 9110 section 5.6.2.
-pub(super) fn is_token(text: &str) -> bool {
+fn is_token(text: &str) -> bool {
     let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_tchar)
 }

@@ -7,18 +7,22 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::config::{Config, check_request};
 use crate::connection::{Command, ConnectionTask, Grant};
 use crate::dispatch::Calls;
 use crate::engine::{Control, Request, as_callbacks_of};
-use crate::error::{CloseError, CloseErrorKind, PauseError, SendErrorKind};
+use crate::error::{
+    CloseError, CloseErrorKind, PauseError, RequestError, RequestErrorKind, SendErrorKind,
+};
 use crate::exclusive::Exclusive;
-use crate::handler::{CloseCause, Handler};
+use crate::factory::{HandshakeRequest, NextAttempt};
+use crate::handler::{Callback, CloseCause, Handler};
 use crate::inbox::Inbox;
 use crate::lifecycle::{Action, CallResult, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
 use crate::message::CloseFrame;
@@ -42,6 +46,8 @@ pub(crate) struct Driver<T: Transport, H> {
     report: mpsc::UnboundedSender<(Epoch, SessionEvent)>,
     outlets: Outlets,
     tasks: Tasks<T::Connection>,
+    /// What the request factory gave, until it is dialled.
+    made: Option<HandshakeRequest>,
     /// A connection that was dialled, until its session is made.
     dialed: Option<Connected<T::Connection>>,
     link: Option<Link>,
@@ -95,6 +101,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             report,
             outlets,
             tasks: Tasks::new(),
+            made: None,
             dialed: None,
             link: None,
             pauses: HashMap::new(),
@@ -178,6 +185,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
 
     fn on_done(&mut self, done: Done<T::Connection>) {
         let (epoch, event) = match done {
+            Done::Request { epoch, result } => (epoch, self.on_request_done(epoch, result)),
             Done::Dial { epoch, result } => (epoch, self.on_dial_done(epoch, result)),
             Done::Call { epoch, callback, result, farewell } => {
                 if matches!(result, CallResult::Aborted) {
@@ -200,6 +208,27 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.handle(Event::Session { epoch, event });
     }
 
+    fn on_request_done(&mut self, epoch: Epoch, result: tasks::RequestResult) -> SessionEvent {
+        // One that came though it was told to go is dropped here.
+        let wanted = epoch == self.lifecycle.epoch() && self.lifecycle.state().wants_request();
+        match result {
+            tasks::RequestResult::Made(request) if wanted => match check_request(&request) {
+                Ok(()) => {
+                    self.made = Some(request);
+                    SessionEvent::RequestMade
+                }
+                Err(error) => SessionEvent::RequestFailed(RequestError::with_source(
+                    RequestErrorKind::Invalid,
+                    error,
+                )),
+            },
+            tasks::RequestResult::Failed(error) if wanted => SessionEvent::RequestFailed(error),
+            tasks::RequestResult::Made(_)
+            | tasks::RequestResult::Failed(_)
+            | tasks::RequestResult::Abandoned => SessionEvent::DialAbandoned,
+        }
+    }
+
     fn on_dial_done(
         &mut self,
         epoch: Epoch,
@@ -219,7 +248,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             tasks::DialResult::Failed(_) if !self.lifecycle.state().wants_dial() => {
                 SessionEvent::DialAbandoned
             }
-            tasks::DialResult::Failed(error) => SessionEvent::DialFailed(error),
+            tasks::DialResult::Failed(error) => {
+                let now = SystemTime::now();
+                let retry_after = error.response().and_then(|response| response.retry_after(now));
+                SessionEvent::DialFailed { error, retry_after }
+            }
         }
     }
 
@@ -227,8 +260,16 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     fn perform(&mut self) {
         while let Some(action) = self.lifecycle.poll_action() {
             match action {
-                Action::Dial { epoch, attempt } => self.dial(epoch, attempt),
-                Action::AbandonDial { epoch } => self.tasks.abort(epoch, Job::Dial),
+                Action::MakeRequest { epoch, attempt, elapsed, failure, refresh } => {
+                    let url = self.config.base.url.clone();
+                    let next = NextAttempt { attempt, elapsed, failure, refresh, url };
+                    self.make_request(epoch, next);
+                }
+                Action::Dial { epoch } => self.dial(epoch),
+                Action::AbandonDial { epoch } => {
+                    self.tasks.abort(epoch, Job::Request);
+                    self.tasks.abort(epoch, Job::Dial);
+                }
                 Action::Run { epoch, call } => self.run_call(epoch, call),
                 Action::Abort { epoch, callback } => self.tasks.abort(epoch, Job::Call(callback)),
                 Action::Warn { callback } => {
@@ -263,19 +304,33 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         }
     }
 
-    fn dial(&mut self, epoch: Epoch, attempt: u32) {
-        Counters::add(&self.outlets.counters.attempts, 1);
-        self.link = None;
-        let span = self.spans.dialing(self.lifecycle.sessions() > 0, attempt, &self.config.request);
-        let mut request = self.config.request.clone();
+    fn make_request(&mut self, epoch: Epoch, next: NextAttempt) {
+        self.begin_attempt();
+        let Some(factory) = self.config.factory.clone() else { return };
+        let span = self.spans.parent_of(Callback::OnOpen).clone();
+        self.tasks.request(epoch, factory, next, span);
+    }
+
+    fn dial(&mut self, epoch: Epoch) {
+        if self.config.factory.is_none() {
+            self.begin_attempt();
+        }
+        let Some(mut request) = self.config.base.request(self.made.take()) else { return };
+        let span = self.spans.dialing(&request);
         if self.config.propagate
             && !request.headers.contains_key("traceparent")
             && let Some(value) = telemetry::traceparent(&span)
         {
             request.headers.insert("traceparent", value);
         }
-        tracing::debug!(parent: &span, attempt, "dialing");
+        tracing::debug!(parent: &span, attempt = self.lifecycle.attempt(), "dialing");
         self.tasks.dial(epoch, self.transport.clone(), request, span);
+    }
+
+    fn begin_attempt(&mut self) {
+        Counters::add(&self.outlets.counters.attempts, 1);
+        self.link = None;
+        self.spans.attempting(self.lifecycle.sessions() > 0, self.lifecycle.attempt());
     }
 
     /// Makes a session of the connection that was dialled, and starts its task. `on_open` holds it at first.

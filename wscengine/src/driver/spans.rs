@@ -31,21 +31,19 @@ impl Spans {
         Self { start, stop: Span::none(), attempt: None, shutdown: None, close: None }
     }
 
-    /// A dial begins, the `attempt`-th since the last stable session: its span.
-    pub(super) fn dialing(
-        &mut self,
-        restart: bool,
-        attempt: u32,
-        request: &ConnectRequest,
-    ) -> Span {
+    /// An attempt begins, the `attempt`-th since the last stable session.
+    pub(super) fn attempting(&mut self, restart: bool, attempt: u32) {
         // As `on_restart_error` counts them; the first attempt of a start is no retry.
         let retry = if restart { attempt } else { attempt.saturating_sub(1) };
         let above = restart.then(|| telemetry::background_restart(retry));
         let start =
             telemetry::background_start(above.as_ref().unwrap_or(&self.start), restart, retry);
-        let dial = telemetry::dial(&start, request);
         self.attempt = Some(Attempt { restart: above, start });
-        dial
+    }
+
+    /// Its dial begins: the span of that.
+    pub(super) fn dialing(&self, request: &ConnectRequest) -> Span {
+        telemetry::dial(self.parent_of(Callback::OnOpen), request)
     }
 
     pub(super) fn has_session(&self, session: &Session) {

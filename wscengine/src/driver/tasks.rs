@@ -11,7 +11,10 @@ use tokio::time::{Instant, timeout_at};
 use tracing::instrument::WithSubscriber;
 use tracing::{Instrument, Span};
 
-use crate::error::{CloseError, CloseErrorKind, ConnectError, ConnectErrorKind};
+use crate::error::{
+    CloseError, CloseErrorKind, ConnectError, ConnectErrorKind, RequestError, RequestErrorKind,
+};
+use crate::factory::{HandshakeRequest, NextAttempt, RequestFactory};
 use crate::handler::Callback;
 use crate::inbox::Watch;
 use crate::lifecycle::{CallResult, Epoch};
@@ -22,9 +25,16 @@ use crate::transport::{ConnectRequest, Connected, Transport};
 
 /// What a task came to.
 pub(super) enum Done<C> {
+    Request { epoch: Epoch, result: RequestResult },
     Dial { epoch: Epoch, result: DialResult<C> },
     Call { epoch: Epoch, callback: Callback, result: CallResult, farewell: Option<CloseFrame> },
     Connection { epoch: Epoch, result: Result<(), CloseError> },
+}
+
+pub(super) enum RequestResult {
+    Made(HandshakeRequest),
+    Failed(RequestError),
+    Abandoned,
 }
 
 pub(super) enum DialResult<C> {
@@ -36,6 +46,7 @@ pub(super) enum DialResult<C> {
 /// What a task is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
+    Request,
     Dial,
     Call(Callback),
     Connection,
@@ -62,6 +73,26 @@ pub(super) const LAST_GRACE: Duration = Duration::from_millis(100);
 impl<C: Send + 'static> Tasks<C> {
     pub(super) fn new() -> Self {
         Self { set: JoinSet::new(), jobs: HashMap::new() }
+    }
+
+    pub(super) fn request(
+        &mut self,
+        epoch: Epoch,
+        factory: Arc<dyn RequestFactory>,
+        next: NextAttempt,
+        span: Span,
+    ) {
+        let make = async move {
+            let result = match factory.request(&next).await {
+                Ok(request) => RequestResult::Made(request),
+                Err(error) => {
+                    let kind = RequestErrorKind::Failed;
+                    RequestResult::Failed(RequestError::with_source(kind, error))
+                }
+            };
+            Done::Request { epoch, result }
+        };
+        self.spawn(epoch, Job::Request, span.clone(), make.instrument(span));
     }
 
     pub(super) fn dial<T>(
@@ -162,7 +193,7 @@ impl<C: Send + 'static> Tasks<C> {
         let callback = left.find_map(|job| match job {
             Job::Call(callback) => Some(callback),
             Job::Connection => Some(Callback::OnMessage),
-            Job::Dial => None,
+            Job::Request | Job::Dial => None,
         });
         callback.or_else(|| self.jobs.is_empty().then_some(Callback::OnMessage))
     }
@@ -185,6 +216,11 @@ impl<C: Send + 'static> Tasks<C> {
             telemetry::failed(&span, "cancelled", "dropped before it was done");
         }
         Some(match job {
+            Job::Request if error.is_panic() => {
+                let error = RequestError::new(RequestErrorKind::Panicked);
+                Done::Request { epoch, result: RequestResult::Failed(error) }
+            }
+            Job::Request => Done::Request { epoch, result: RequestResult::Abandoned },
             Job::Dial if error.is_panic() => {
                 let error =
                     ConnectError::with_source(ConnectErrorKind::Other, "the transport panicked");

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::{ConnectError, Source};
+use super::{ConnectError, RequestError, Source};
 use crate::handler::CloseCause;
 
-/// A connection attempt failed: the dial, or `on_open` after it.
+/// A connection attempt failed: the request, the dial, or `on_open` after it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttemptError {
+    /// The request factory gave no request to dial with.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The dial or the handshake failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),

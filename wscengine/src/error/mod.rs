@@ -6,6 +6,7 @@ mod attempt;
 mod config;
 mod connect;
 mod connection;
+mod request;
 mod session;
 
 use std::error::Error as StdError;
@@ -17,6 +18,7 @@ pub use connect::{ConnectError, ConnectErrorKind, Phase};
 pub use connection::{
     CloseError, CloseErrorKind, ReadError, ReadErrorKind, WriteError, WriteErrorKind,
 };
+pub use request::{RequestError, RequestErrorKind};
 pub use session::{PauseError, PingError, RecvError, Revoked, SendError, SendErrorKind};
 
 /// What a callback may fail with: any error, so that `?` works on all of them.

@@ -4,23 +4,40 @@ use std::time::Instant;
 
 use super::ports::{Action, Call, CallResult, SessionEvent};
 use super::state::{
-    AfterOpening, AfterWait, ClosingStage, DialingStage, OpeningStage, Origin, Report, Stage,
+    AfterOpening, AfterWait, ClosingStage, DialingStage, Late, OpeningStage, Origin, Report, Stage,
     State, Then, Why,
 };
-use super::{ABORT_GRACE, FirstAttempt, Lifecycle};
-use crate::error::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
+use super::{ABORT_GRACE, Lifecycle, Requests};
+use crate::error::{
+    AttemptError, ConnectError, ConnectErrorKind, Phase, RequestError, RequestErrorKind,
+};
 use crate::handler::{Callback, CloseCause};
-use crate::status::{Outcome, OutcomeKind};
 
 impl Lifecycle {
-    pub(super) fn dial(&mut self, now: Instant) {
+    /// Begins the next attempt.
+    pub(super) fn attempt_anew(&mut self, now: Instant) {
         self.epoch += 1;
-        self.state = State::Dialing {
-            deadline: now + self.policy.timeouts.connect,
-            stage: DialingStage::Running,
-        };
         let attempt = self.retry.next_attempt();
-        self.act(Action::Dial { epoch: self.epoch, attempt });
+        match self.policy.requests {
+            Requests::Fixed => self.dial(now),
+            Requests::Made => {
+                self.act(Action::MakeRequest {
+                    epoch: self.epoch,
+                    attempt,
+                    elapsed: self.retry.elapsed(now),
+                    failure: self.failure.clone(),
+                    refresh: self.retry.refreshed(),
+                });
+                let deadline = now + self.policy.timeouts.request;
+                self.state = State::Dialing { deadline, stage: DialingStage::Requesting };
+            }
+        }
+    }
+
+    fn dial(&mut self, now: Instant) {
+        self.act(Action::Dial { epoch: self.epoch });
+        let deadline = now + self.policy.timeouts.connect;
+        self.state = State::Dialing { deadline, stage: DialingStage::Running };
     }
 
     pub(super) fn on_attempt_event(&mut self, now: Instant, event: SessionEvent) {
@@ -43,13 +60,14 @@ impl Lifecycle {
 
     pub(super) fn on_attempt_timeout(&mut self, now: Instant) {
         match self.state.clone() {
-            State::Dialing { stage: DialingStage::Running, .. } => {
-                self.act(Action::AbandonDial { epoch: self.epoch });
-                self.state =
-                    State::Dialing { deadline: now + ABORT_GRACE, stage: DialingStage::Abandoning };
+            State::Dialing { stage: DialingStage::Requesting, .. } => {
+                self.abandon(now, Late::Request);
             }
-            // It blocks its thread; its connection is dropped should it ever come.
-            State::Dialing { stage: DialingStage::Abandoning, .. } => self.on_dial_timed_out(now),
+            State::Dialing { stage: DialingStage::Running, .. } => self.abandon(now, Late::Dial),
+            // It blocks its thread; what it gives is dropped should it ever come.
+            State::Dialing { stage: DialingStage::Abandoning(late), .. } => {
+                self.on_dial_timed_out(now, late);
+            }
             State::Opening { stage: OpeningStage::Running, .. } => {
                 let error = AttemptError::OnOpenTimeout(self.policy.timeouts.on_open);
                 self.abort_on_open(now, AfterOpening::Close(Then::AttemptFailed(error)));
@@ -127,36 +145,6 @@ impl Lifecycle {
         }
     }
 
-    /// Decides what follows an attempt that failed: another one, or the end.
-    pub(super) fn on_attempt_failed(&mut self, now: Instant, error: AttemptError) {
-        if self.sessions == 0 && self.policy.first == FirstAttempt::FailFast {
-            return self.stop_with(Outcome::failed_to_start(StartError::Attempt(error)));
-        }
-        let (until, then) = match self.next_attempt(now) {
-            Some(until) => (until, AfterWait::Dial),
-            None => (now, AfterWait::Stop(self.gave_up(error.clone()))),
-        };
-        let report =
-            Report { deadline: now + self.policy.timeouts.on_restart_error, stage: Stage::Running };
-        let next = matches!(then, AfterWait::Dial).then_some(until);
-        self.run(Call::OnRestartError { error, retry: self.retry.attempt(), until: next });
-        self.state = State::Waiting { until, report: Some(report), then };
-    }
-
-    /// Decides what follows a connection that went down, though nobody wants the engine to stop.
-    pub(super) fn reconnect(&mut self, now: Instant, why: Why) {
-        let next = match why {
-            Why::Asked => Some(self.asked_attempt(now)),
-            Why::Ended => self.next_attempt(now),
-        };
-        match next {
-            Some(until) => {
-                self.state = State::Waiting { until, report: None, then: AfterWait::Dial }
-            }
-            None => self.stop_with(Outcome::new(OutcomeKind::GaveUp)),
-        }
-    }
-
     /// Tells a callback that is over its time to go, or says that it does not.
     pub(super) fn hurry(&mut self, now: Instant, report: Report, callback: Callback) -> Report {
         match report.stage {
@@ -166,41 +154,6 @@ impl Lifecycle {
         Report { deadline: now + ABORT_GRACE, stage: Stage::Aborting }
     }
 
-    /// The outcome of a stop that the user asked for.
-    pub(super) fn stopped_by_user(&self) -> Outcome {
-        match self.sessions {
-            0 => Outcome::failed_to_start(StartError::Stopped),
-            _ => Outcome::new(OutcomeKind::Requested),
-        }
-    }
-
-    fn gave_up(&self, error: AttemptError) -> Outcome {
-        match self.sessions {
-            0 => Outcome::failed_to_start(StartError::Attempt(error)),
-            _ => Outcome::new(OutcomeKind::GaveUp).with_error(error),
-        }
-    }
-
-    /// When an attempt that the user asked for is due: at once, unless asked for again and again. It spends no budget.
-    fn asked_attempt(&mut self, now: Instant) -> Instant {
-        let first = self.retry.failures() == 0;
-        self.retry.ask();
-        let delay = self.retry.next_delay(&*self.policy.backoff);
-        if first { now } else { now + delay }
-    }
-
-    /// When the next attempt is due, or `None` if the budget is spent.
-    fn next_attempt(&mut self, now: Instant) -> Option<Instant> {
-        self.retry.spend(now);
-        let delay = self.retry.next_delay(&*self.policy.backoff);
-        let spent = self.policy.max_attempts.is_some_and(|most| self.retry.spent() > most)
-            || self
-                .policy
-                .max_elapsed
-                .is_some_and(|most| self.retry.elapsed(now).saturating_add(delay) > most);
-        if spent { None } else { Some(now + delay) }
-    }
-
     fn leave_waiting(&mut self, now: Instant) {
         if let State::Waiting { until, report: None, then } = &self.state {
             match then {
@@ -208,7 +161,7 @@ impl Lifecycle {
                     let outcome = outcome.clone();
                     self.stop_with(outcome);
                 }
-                AfterWait::Dial if *until <= now => self.dial(now),
+                AfterWait::Dial if *until <= now => self.attempt_anew(now),
                 AfterWait::Dial => {}
             }
         }
@@ -216,18 +169,35 @@ impl Lifecycle {
 
     fn on_dialing_event(&mut self, now: Instant, stage: DialingStage, event: SessionEvent) {
         match (stage, event) {
-            (DialingStage::Running, SessionEvent::Dialed) => self.on_dialed(now),
-            (DialingStage::Running, SessionEvent::DialFailed(error)) => {
-                self.on_attempt_failed(now, error.into());
+            (DialingStage::Requesting, SessionEvent::RequestMade) => self.dial(now),
+            (DialingStage::Requesting, SessionEvent::RequestFailed(error)) => {
+                self.on_attempt_failed(now, error.into(), None);
             }
-            (DialingStage::Abandoning, SessionEvent::DialAbandoned) => self.on_dial_timed_out(now),
-            (DialingStage::Running | DialingStage::Abandoning, _) => {}
+            (DialingStage::Running, SessionEvent::Dialed) => self.on_dialed(now),
+            (DialingStage::Running, SessionEvent::DialFailed { error, retry_after }) => {
+                self.on_attempt_failed(now, error.into(), retry_after);
+            }
+            (DialingStage::Abandoning(late), SessionEvent::DialAbandoned) => {
+                self.on_dial_timed_out(now, late);
+            }
+            (DialingStage::Requesting | DialingStage::Running | DialingStage::Abandoning(_), _) => {
+            }
         }
     }
 
-    fn on_dial_timed_out(&mut self, now: Instant) {
-        let error = ConnectError::new(ConnectErrorKind::Timeout(Phase::Whole));
-        self.on_attempt_failed(now, error.into());
+    /// Tells what takes too long to go.
+    fn abandon(&mut self, now: Instant, late: Late) {
+        self.act(Action::AbandonDial { epoch: self.epoch });
+        let stage = DialingStage::Abandoning(late);
+        self.state = State::Dialing { deadline: now + ABORT_GRACE, stage };
+    }
+
+    fn on_dial_timed_out(&mut self, now: Instant, late: Late) {
+        let error = match late {
+            Late::Request => RequestError::new(RequestErrorKind::Timeout).into(),
+            Late::Dial => ConnectError::new(ConnectErrorKind::Timeout(Phase::Whole)).into(),
+        };
+        self.on_attempt_failed(now, error, None);
     }
 
     fn on_dialed(&mut self, now: Instant) {
@@ -285,7 +255,8 @@ impl Lifecycle {
 
     /// A dial that nobody has begun yet is not begun; one that is in flight is dropped.
     fn take_back_dial(&mut self) {
-        let begun = !matches!(self.actions.back(), Some(Action::Dial { .. }));
+        let begun =
+            !matches!(self.actions.back(), Some(Action::Dial { .. } | Action::MakeRequest { .. }));
         if begun {
             self.act(Action::AbandonDial { epoch: self.epoch });
         } else {
@@ -365,8 +336,10 @@ pub(super) fn loss(event: SessionEvent) -> Option<CloseCause> {
         // The task that owned it is gone without a word: it panicked.
         SessionEvent::Disconnected(_) => Some(CloseCause::TransportPanicked),
         SessionEvent::ReadFailed { .. }
+        | SessionEvent::RequestMade
+        | SessionEvent::RequestFailed(_)
         | SessionEvent::Dialed
-        | SessionEvent::DialFailed(_)
+        | SessionEvent::DialFailed { .. }
         | SessionEvent::DialAbandoned
         | SessionEvent::CallEnded { .. }
         | SessionEvent::Drained { .. } => None,

@@ -267,7 +267,7 @@ impl Lifecycle {
     fn finish(&mut self, now: Instant, then: Then) {
         match then {
             Then::Reconnect(why) => self.reconnect(now, why),
-            Then::AttemptFailed(error) => self.on_attempt_failed(now, error),
+            Then::AttemptFailed(error) => self.on_attempt_failed(now, error, None),
             Then::Stop(outcome) => self.stop_with(outcome),
         }
     }

@@ -9,6 +9,7 @@
 
 mod attempt;
 mod ending;
+mod failure;
 mod open;
 mod ports;
 mod state;
@@ -19,6 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::classify::{Classifier, FailureCause};
 use crate::retry::{Backoff, Retry};
 use crate::status::Outcome;
 
@@ -34,6 +36,8 @@ pub(crate) struct Lifecycle {
     /// How many sessions were opened. The first attempt is told by there being none.
     sessions: u64,
     retry: Retry,
+    /// What failed last: the next attempt's request may depend on it.
+    failure: Option<FailureCause>,
     policy: Policy,
     /// When the whole stop must be over, once one was asked for.
     stop_by: Option<Instant>,
@@ -46,6 +50,8 @@ pub(crate) struct Policy {
     pub(crate) timeouts: Timeouts,
     pub(crate) first: FirstAttempt,
     pub(crate) after_session: AfterSession,
+    pub(crate) requests: Requests,
+    pub(crate) classifier: Arc<dyn Classifier>,
     pub(crate) backoff: Arc<dyn Backoff>,
     pub(crate) stable_after: Duration,
     pub(crate) max_attempts: Option<u32>,
@@ -56,6 +62,7 @@ pub(crate) struct Policy {
 /// How long each step may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
+    pub(crate) request: Duration,
     pub(crate) connect: Duration,
     pub(crate) on_open: Duration,
     pub(crate) on_read_error: Duration,
@@ -76,6 +83,15 @@ pub(crate) enum FirstAttempt {
     Retry,
 }
 
+/// Where the request of an attempt comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Requests {
+    /// All attempts have the same one.
+    Fixed,
+    /// A factory makes it.
+    Made,
+}
+
 /// What follows a session that the peer or the network ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterSession {
@@ -94,11 +110,12 @@ impl Lifecycle {
             epoch: 0,
             sessions: 0,
             retry: Retry::new(policy.seed),
+            failure: None,
             policy,
             stop_by: None,
             actions: VecDeque::new(),
         };
-        lifecycle.dial(now);
+        lifecycle.attempt_anew(now);
         lifecycle
     }
 

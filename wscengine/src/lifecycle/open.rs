@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::Lifecycle;
 use super::attempt::{ended, loss};
 use super::ports::{Action, Call, Epoch, HoldId, Rest, SessionEvent};
 use super::state::{DrainingStage, Ending, Hold, Notice, Open, Report, Stage, State, Then, Why};
-use super::{AfterSession, Lifecycle};
 use crate::error::{PauseError, ReadError, Revoked};
 use crate::handler::{Callback, CloseCause};
 use crate::status::{Outcome, OutcomeKind};
@@ -92,11 +92,13 @@ impl Lifecycle {
     }
 
     pub(super) fn stop_open(&mut self, now: Instant) {
+        self.count_uptime(now);
         let then = Then::Stop(Outcome::new(OutcomeKind::Requested));
         self.leave_open(now, CloseCause::Stopped, then);
     }
 
     pub(super) fn restart_open(&mut self, now: Instant) {
+        self.count_uptime(now);
         self.leave_open(now, CloseCause::Restarted, Then::Reconnect(Why::Asked));
     }
 
@@ -137,22 +139,22 @@ impl Lifecycle {
 
     /// The session ended by the peer or by a failure.
     pub(super) fn end(&mut self, now: Instant, cause: CloseCause) {
-        let then = match (self.policy.after_session, &cause) {
-            (AfterSession::Reconnect, _) => Then::Reconnect(Why::Ended),
-            (AfterSession::Stop, CloseCause::PeerClosed(_)) => {
-                Then::Stop(Outcome::new(OutcomeKind::PeerClosed))
-            }
-            (AfterSession::Stop, _) => Then::Stop(Outcome::new(OutcomeKind::ConnectionLost)),
-        };
+        self.count_uptime(now);
+        let then = self.after_loss(now, &cause);
         self.leave_open(now, cause, then);
+    }
+
+    /// A session that lived long enough starts the counting over, before its own end is counted.
+    fn count_uptime(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else { return };
+        if now.saturating_duration_since(open.since) >= self.policy.stable_after {
+            self.retry.reset();
+        }
     }
 
     fn leave_open(&mut self, now: Instant, cause: CloseCause, then: Then) {
         let State::Open(open) = &self.state else { return };
         let open = open.clone();
-        if now.saturating_duration_since(open.since) >= self.policy.stable_after {
-            self.retry.reset();
-        }
         self.act(Action::EndSending { epoch: self.epoch });
         self.take_holds_back(&open, &cause);
         let deadline = now + self.policy.timeouts.drain;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::Source;
+use crate::classify::FailureCause;
 use crate::error::{
-    AttemptError, CloseError, ConnectError, PauseError, ReadError, Revoked, WriteError,
+    AttemptError, CloseError, ConnectError, PauseError, ReadError, RequestError, Revoked, Source,
+    WriteError,
 };
 use crate::handler::{Callback, CloseCause};
 use crate::message::CloseFrame;
@@ -33,9 +34,16 @@ pub(crate) enum Event {
 /// What has happened to an attempt or a session.
 #[derive(Clone, Debug)]
 pub(crate) enum SessionEvent {
+    /// The request factory gave a request to dial with.
+    RequestMade,
+    RequestFailed(RequestError),
     Dialed,
-    DialFailed(ConnectError),
-    /// The dial that was to be dropped is gone.
+    /// With the time for which a server that refused wants to be left alone.
+    DialFailed {
+        error: ConnectError,
+        retry_after: Option<Duration>,
+    },
+    /// The dial, or the request, that was to be dropped is gone.
     DialAbandoned,
     /// A callback other than `on_message` is over.
     CallEnded {
@@ -74,9 +82,17 @@ pub(crate) enum CallResult {
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
+    /// Ask the request factory; answered by `RequestMade` or `RequestFailed`.
+    MakeRequest {
+        epoch: Epoch,
+        attempt: u32,
+        elapsed: Duration,
+        failure: Option<FailureCause>,
+        refresh: bool,
+    },
     /// Dial; answered by `Dialed` or `DialFailed`.
-    Dial { epoch: Epoch, attempt: u32 },
-    /// Drop the dial; answered by `DialAbandoned`.
+    Dial { epoch: Epoch },
+    /// Drop the dial, or the request; answered by `DialAbandoned`.
     AbandonDial { epoch: Epoch },
     /// Run a callback; answered by `CallEnded`.
     Run { epoch: Epoch, call: Call },

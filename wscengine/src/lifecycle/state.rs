@@ -13,7 +13,7 @@ use crate::status::{Outcome, Status};
 /// Where the engine is. Every state but `Open` and `Stopped` has a deadline, so that nothing hangs.
 #[derive(Clone, Debug)]
 pub(crate) enum State {
-    /// A dial is in flight.
+    /// A dial is in flight, or its request is being made.
     Dialing { deadline: Instant, stage: DialingStage },
     /// `on_open` runs; it has the connection.
     Opening { deadline: Instant, stage: OpeningStage },
@@ -68,9 +68,18 @@ pub(crate) enum Stage {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DialingStage {
+    /// The request factory is asked.
+    Requesting,
     Running,
-    /// The dial took too long and was told to go. No other is begun before it is gone.
-    Abandoning,
+    /// What took too long was told to go. No other is begun before it is gone.
+    Abandoning(Late),
+}
+
+/// What took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    Request,
+    Dial,
 }
 
 #[derive(Clone, Debug)]
@@ -146,8 +155,8 @@ pub(crate) enum Then {
 pub(crate) enum Why {
     /// The user asked for it.
     Asked,
-    /// The session ended though nobody asked for that.
-    Ended,
+    /// The session ended though nobody asked for that. The next attempt is not due before so long.
+    Ended { floor: Duration },
 }
 
 /// What comes when the waiting is over.
@@ -198,6 +207,11 @@ impl State {
     /// Whether a dial that succeeds now is wanted.
     pub(crate) fn wants_dial(&self) -> bool {
         matches!(self, Self::Dialing { stage: DialingStage::Running, .. })
+    }
+
+    /// Whether a request that was made now is wanted.
+    pub(crate) fn wants_request(&self) -> bool {
+        matches!(self, Self::Dialing { stage: DialingStage::Requesting, .. })
     }
 
     /// Why the session ends, while it does.

@@ -124,7 +124,7 @@ fn unauthorized() -> ConnectError {
 
 /// Over real sockets in package `e2e`, `e10_a_401_ends_the_start_and_shows_the_answer`.
 #[tokio::test(start_paused = true)]
-async fn e10_a_401_fails_the_start_and_may_end_a_running_engine() {
+async fn e10_a_401_fails_the_start_and_ends_a_running_engine() {
     let (builder, log, server) = setup(Probe::new());
     server.script([Fault::Refuse(unauthorized())]);
     let error = within(builder.build().unwrap().start()).await.unwrap_err();
@@ -132,16 +132,11 @@ async fn e10_a_401_fails_the_start_and_may_end_a_running_engine() {
     sleep(Duration::from_secs(3600)).await;
     assert_eq!((server.dials(), log.lines().len()), (1, 0));
 
-    let probe = Probe::new().on_restart_error(|control, error, _| {
-        if matches!(error, AttemptError::Connect(error) if error.response().is_some_and(|response| response.status == 401)) {
-            control.exit();
-        }
-    });
-    let (builder, log, mut server) = setup(probe);
+    let (builder, log, mut server) = setup(Probe::new());
     let (engine, peer) = start(builder, &mut server).await;
     server.script([Fault::Refuse(unauthorized())]);
     peer.reset();
-    assert_eq!(within(engine.stopped()).await.kind(), OutcomeKind::Requested);
+    assert_eq!(within(engine.stopped()).await.kind(), OutcomeKind::Fatal);
     assert_eq!((server.dials(), log.count("restart error")), (2, 1));
 }
 

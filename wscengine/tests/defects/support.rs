@@ -50,14 +50,12 @@ fn count(lines: &[String], start: &str) -> usize {
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type OnOpen = dyn Fn(Session, Opened) -> Later<Result<(), HandlerError>> + Send + Sync;
 type OnMessage = dyn Fn(Session, String) -> Later<()> + Send + Sync;
-type OnRestartError = dyn Fn(&Control, &AttemptError, u32) + Send + Sync;
 
 /// The handler of all these tests.
 pub(crate) struct Probe {
     pub(crate) log: Log,
     on_open: Option<Box<OnOpen>>,
     on_message: Option<Box<OnMessage>>,
-    on_restart_error: Option<Box<OnRestartError>>,
     log_out: bool,
     /// The sum of what all sessions' `Closed::unhandled` say.
     pub(crate) unhandled: Arc<AtomicUsize>,
@@ -69,7 +67,6 @@ impl Probe {
             log: Log::new(),
             on_open: None,
             on_message: None,
-            on_restart_error: None,
             log_out: false,
             unhandled: Arc::default(),
         }
@@ -96,15 +93,6 @@ impl Probe {
         F: Future<Output = ()> + Send + 'static,
     {
         self.on_message = Some(Box::new(move |session, text| Box::pin(does(session, text))));
-        self
-    }
-
-    /// What `on_restart_error` does, after it was written down.
-    pub(crate) fn on_restart_error(
-        mut self,
-        does: impl Fn(&Control, &AttemptError, u32) + Send + Sync + 'static,
-    ) -> Self {
-        self.on_restart_error = Some(Box::new(does));
         self
     }
 
@@ -157,11 +145,8 @@ impl Handler for Probe {
         self.log.push(format!("close error {:?}", error.kind()));
     }
 
-    async fn on_restart_error(&self, control: &Control, error: &AttemptError, retry: u32) {
+    async fn on_restart_error(&self, _: &Control, _: &AttemptError, retry: u32) {
         self.log.push(format!("restart error {retry} {error}"));
-        if let Some(does) = &self.on_restart_error {
-            does(control, error, retry);
-        }
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{
-    Action, AfterSession, CallResult, Event, FirstAttempt, HoldId, Lifecycle, Policy, SessionEvent,
-    Timeouts,
+    Action, AfterSession, CallResult, Event, FirstAttempt, HoldId, Lifecycle, Policy, Requests,
+    SessionEvent, Timeouts,
 };
 use super::names::{action_name, state_name};
+use crate::classify::DefaultClassifier;
 use crate::error::{
     CloseError, CloseErrorKind, ConnectError, ConnectErrorKind, HandlerError, ReadError,
-    ReadErrorKind,
+    ReadErrorKind, RequestError, RequestErrorKind,
 };
 use crate::handler::Callback;
 use crate::retry::Backoff;
@@ -30,6 +31,7 @@ pub(super) fn policy() -> Policy {
     let seconds = Duration::from_secs;
     Policy {
         timeouts: Timeouts {
+            request: seconds(14),
             connect: seconds(15),
             on_open: seconds(31),
             on_read_error: seconds(7),
@@ -42,6 +44,8 @@ pub(super) fn policy() -> Policy {
         },
         first: FirstAttempt::Retry,
         after_session: AfterSession::Reconnect,
+        requests: Requests::Fixed,
+        classifier: Arc::new(DefaultClassifier::new()),
         backoff: Arc::new(Second),
         stable_after: seconds(10),
         max_attempts: None,
@@ -281,7 +285,20 @@ pub(super) fn refused() -> SessionEvent {
 }
 
 pub(super) fn no_dial() -> SessionEvent {
-    SessionEvent::DialFailed(ConnectError::new(ConnectErrorKind::Connect))
+    dial_failed(ConnectError::new(ConnectErrorKind::Connect))
+}
+
+pub(super) fn dial_failed(error: ConnectError) -> SessionEvent {
+    SessionEvent::DialFailed { error, retry_after: None }
+}
+
+pub(super) fn no_request() -> SessionEvent {
+    SessionEvent::RequestFailed(RequestError::new(RequestErrorKind::Failed))
+}
+
+/// As [`policy`], with a request factory.
+pub(super) fn with_factory() -> Policy {
+    Policy { requests: Requests::Made, ..policy() }
 }
 
 pub(super) fn fatal() -> SessionEvent {

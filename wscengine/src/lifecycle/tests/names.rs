@@ -1,7 +1,9 @@
 //! States and actions in a few words, so that a table of them can be read.
 
+use std::time::Duration;
+
 use super::super::state::{
-    AfterOpening, AfterWait, ClosingStage, DialingStage, DrainingStage, Notice, OpeningStage,
+    AfterOpening, AfterWait, ClosingStage, DialingStage, DrainingStage, Late, Notice, OpeningStage,
     Stage, Then, Why,
 };
 use super::super::{Action, Call, State};
@@ -10,7 +12,13 @@ use crate::status::Outcome;
 pub(super) fn state_name(state: &State) -> String {
     match state {
         State::Dialing { stage: DialingStage::Running, .. } => "Dialing".into(),
-        State::Dialing { stage: DialingStage::Abandoning, .. } => "Dialing, abandoned".into(),
+        State::Dialing { stage: DialingStage::Requesting, .. } => "Requesting".into(),
+        State::Dialing { stage: DialingStage::Abandoning(Late::Dial), .. } => {
+            "Dialing, abandoned".into()
+        }
+        State::Dialing { stage: DialingStage::Abandoning(Late::Request), .. } => {
+            "Requesting, abandoned".into()
+        }
         State::Opening { stage: OpeningStage::Running, .. } => "Opening".into(),
         State::Opening { stage: OpeningStage::Aborting(AfterOpening::Close(then)), .. } => {
             format!("Opening, to close then {}", then_name(then))
@@ -76,7 +84,8 @@ fn late(stage: Stage) -> &'static str {
 
 fn then_name(then: &Then) -> String {
     match then {
-        Then::Reconnect(Why::Ended) => "reconnect".into(),
+        Then::Reconnect(Why::Ended { floor: Duration::ZERO }) => "reconnect".into(),
+        Then::Reconnect(Why::Ended { floor }) => format!("reconnect after {floor:?}"),
         Then::Reconnect(Why::Asked) => "restart".into(),
         Then::AttemptFailed(_) => "retry".into(),
         Then::Stop(outcome) => outcome_name(outcome),
@@ -90,7 +99,12 @@ pub(super) fn outcome_name(outcome: &Outcome) -> String {
 
 pub(super) fn action_name(action: &Action) -> String {
     match action {
-        Action::Dial { epoch, attempt } => format!("dial {epoch} attempt {attempt}"),
+        Action::MakeRequest { epoch, attempt, failure, refresh, .. } => {
+            let refresh = if *refresh { ", refreshed" } else { "" };
+            let failure = failure.as_ref().map(|failure| format!(" after {:?}", failure.kind()));
+            format!("request {epoch} attempt {attempt}{}{refresh}", failure.unwrap_or_default())
+        }
+        Action::Dial { epoch } => format!("dial {epoch}"),
         Action::AbandonDial { .. } => "abandon dial".into(),
         Action::Run { call, .. } => call_name(call),
         Action::Abort { callback, .. } => format!("abort {callback}"),
@@ -133,7 +147,13 @@ pub(super) mod corner {
     pub(in super::super) fn of_state(state: &State) -> &'static str {
         match state {
             State::Dialing { stage: DialingStage::Running, .. } => "Dialing",
-            State::Dialing { stage: DialingStage::Abandoning, .. } => "Dialing/Abandoning",
+            State::Dialing { stage: DialingStage::Requesting, .. } => "Dialing/Requesting",
+            State::Dialing { stage: DialingStage::Abandoning(Late::Dial), .. } => {
+                "Dialing/Abandoning"
+            }
+            State::Dialing { stage: DialingStage::Abandoning(Late::Request), .. } => {
+                "Dialing/Abandoning the request"
+            }
             State::Opening { stage: OpeningStage::Running, .. } => "Opening",
             State::Opening { stage: OpeningStage::Aborting(AfterOpening::Close(_)), .. } => {
                 "Opening/Close"
@@ -170,6 +190,7 @@ pub(super) mod corner {
 
     pub(in super::super) fn of_action(action: &Action) -> &'static str {
         match action {
+            Action::MakeRequest { .. } => "request",
             Action::Dial { .. } => "dial",
             Action::AbandonDial { .. } => "abandon dial",
             Action::Run { call: Call::OnOpen, .. } => "on_open",
@@ -195,7 +216,9 @@ pub(super) mod corner {
     /// All of them.
     pub(in super::super) const ALL: &[&str] = &[
         "Dialing",
+        "Dialing/Requesting",
         "Dialing/Abandoning",
+        "Dialing/Abandoning the request",
         "Opening",
         "Opening/Close",
         "Opening/Finish",
@@ -217,6 +240,7 @@ pub(super) mod corner {
         "Waiting",
         "Waiting/to stop",
         "Stopped",
+        "request",
         "dial",
         "abandon dial",
         "on_open",

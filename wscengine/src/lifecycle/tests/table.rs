@@ -347,8 +347,8 @@ fn waiting_ends_when_it_is_time_or_at_once_by_a_restart_or_a_stop() {
     check(
         Place::Waiting,
         &[
-            (Timeout, "dial 2 attempt 2", "Dialing"),
-            (Restart, "dial 2 attempt 2", "Dialing"),
+            (Timeout, "dial 2", "Dialing"),
+            (Restart, "dial 2", "Dialing"),
             (RestartThis, "", "Waiting"),
             (RestartPast, "", "Waiting"),
             (Stop, "", "Requested"),

@@ -4,6 +4,7 @@
 //! One engine's life has one seed, from the first dial until it has stopped. `LIFECYCLE_SEED=n` walks that one life
 //! again and prints it, `LIFECYCLE_EVENTS=n` walks for longer.
 
+mod judge;
 mod model;
 mod promises;
 mod world;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use fastrand::Rng;
 
 use super::super::super::{Action, CallResult, Epoch, Event, HoldId, Rest, SessionEvent};
-use super::super::kit::{broken, drained, fatal, gone, no_dial, survivable};
+use super::super::kit::{broken, drained, fatal, gone, no_dial, no_request, survivable};
 use crate::error::{HandlerError, WriteError, WriteErrorKind};
 use crate::handler::Callback;
 
@@ -23,8 +23,16 @@ pub(super) struct Model {
 
 struct Dial {
     epoch: Epoch,
+    errand: Errand,
     told: Told,
     nature: Nature,
+}
+
+/// What is being made: a request, or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    Request,
+    Dial,
 }
 
 /// A callback that runs.
@@ -84,9 +92,8 @@ impl Model {
     /// Does what the machine wants done.
     pub(super) fn carry_out(&mut self, action: &Action, rng: &mut Rng) {
         match action {
-            Action::Dial { epoch, .. } => {
-                self.dials.push(Dial { epoch: *epoch, told: Told::Nothing, nature: nature(rng) });
-            }
+            Action::MakeRequest { epoch, .. } => self.begin(*epoch, Errand::Request, rng),
+            Action::Dial { epoch } => self.begin(*epoch, Errand::Dial, rng),
             Action::AbandonDial { epoch } => {
                 self.dials
                     .iter_mut()
@@ -144,6 +151,10 @@ impl Model {
         }
     }
 
+    fn begin(&mut self, epoch: Epoch, errand: Errand, rng: &mut Rng) {
+        self.dials.push(Dial { epoch, errand, told: Told::Nothing, nature: nature(rng) });
+    }
+
     fn command(&mut self, epoch: Epoch, command: impl FnOnce(&mut Link)) {
         if let Some(link) =
             self.link.as_mut().filter(|link| link.epoch == epoch && link.phase != Phase::Gone)
@@ -161,10 +172,10 @@ impl Model {
     }
 
     /// Something of the rest moves: perhaps so that the machine hears of it.
-    pub(super) fn step(&mut self, rng: &mut Rng, wants_dial: Option<Epoch>) -> Option<Event> {
+    pub(super) fn step(&mut self, rng: &mut Rng, wanted: Option<(Epoch, Errand)>) -> Option<Event> {
         match rng.u8(..) % 4 {
             0 => self.said.pop_front().map(|(epoch, event)| Event::Session { epoch, event }),
-            1 => self.step_dial(rng, wants_dial),
+            1 => self.step_dial(rng, wanted),
             2 => self.step_call(rng),
             _ => {
                 self.step_link(rng);
@@ -173,7 +184,7 @@ impl Model {
         }
     }
 
-    fn step_dial(&mut self, rng: &mut Rng, wants_dial: Option<Epoch>) -> Option<Event> {
+    fn step_dial(&mut self, rng: &mut Rng, wanted: Option<(Epoch, Errand)>) -> Option<Event> {
         let index = pick(rng, self.dials.len())?;
         if self.dials[index].nature == Nature::Stubborn && rng.u8(..) > 4 {
             return None;
@@ -181,8 +192,10 @@ impl Model {
         let dial = self.dials.swap_remove(index);
         let epoch = dial.epoch;
         // One that comes to its end though it was told to go is dropped.
-        let event = if wants_dial != Some(epoch) || dial.told == Told::ToGo {
+        let event = if wanted != Some((epoch, dial.errand)) || dial.told == Told::ToGo {
             SessionEvent::DialAbandoned
+        } else if dial.errand == Errand::Request {
+            if rng.u8(..) < 200 { SessionEvent::RequestMade } else { no_request() }
         } else if rng.u8(..) < 150 {
             if let Some(link) = &self.link {
                 assert_eq!(link.phase, Phase::Gone, "two connections at once");

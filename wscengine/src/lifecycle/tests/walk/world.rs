@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::super::super::{
-    AfterSession, Event, FirstAttempt, HoldId, Lifecycle, Policy, SessionEvent, State, Timeouts,
+    AfterSession, Event, FirstAttempt, HoldId, Lifecycle, Policy, Requests, SessionEvent, State,
+    Timeouts,
 };
-use super::super::kit::{broken, drained, fatal, gone, no_dial, returned};
+use super::super::kit::{broken, drained, fatal, gone, no_dial, no_request, returned};
 use super::super::names::{action_name, corner, state_name};
 use super::Seen;
-use super::model::Model;
+use super::judge::Judge;
+use super::model::{Errand, Model};
 use super::promises::Promises;
 use crate::handler::Callback;
 use crate::retry::{Backoff, ExponentialBackoff, NoBackoff};
@@ -39,7 +41,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, tale: Tale) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let policy = any_policy(&mut rng);
+        let judge = Judge::new(rng.u64(..));
+        let policy = any_policy(&mut rng, &judge);
         let now = Instant::now();
         let machine = Lifecycle::new(now, policy.clone());
         let mut world = Self {
@@ -48,7 +51,7 @@ impl World {
             began: now,
             rng,
             model: Model::default(),
-            promises: Promises::new(policy.clone()),
+            promises: Promises::new(policy.clone(), judge),
             policy,
             next_hold: 1,
             tale,
@@ -81,8 +84,13 @@ impl World {
     fn step(&mut self) {
         match self.rng.u8(..) {
             0..200 => {
-                let wants_dial = self.machine.state().wants_dial().then(|| self.machine.epoch());
-                if let Some(event) = self.model.step(&mut self.rng, wants_dial) {
+                let state = self.machine.state();
+                let wanted = match (state.wants_request(), state.wants_dial()) {
+                    (true, _) => Some((self.machine.epoch(), Errand::Request)),
+                    (_, true) => Some((self.machine.epoch(), Errand::Dial)),
+                    (false, false) => None,
+                };
+                if let Some(event) = self.model.step(&mut self.rng, wanted) {
                     self.handle(event);
                 }
             }
@@ -159,6 +167,8 @@ impl World {
     /// Events that come too late, twice, or for nothing.
     fn noise(&mut self) {
         let all = [
+            SessionEvent::RequestMade,
+            no_request(),
             SessionEvent::Dialed,
             no_dial(),
             SessionEvent::DialAbandoned,
@@ -218,7 +228,7 @@ impl World {
 /// Far more than any life takes: it is told to stop before it is a tenth as old.
 const MOST_STEPS: usize = 100_000;
 
-fn any_policy(rng: &mut Rng) -> Policy {
+fn any_policy(rng: &mut Rng, judge: &Judge) -> Policy {
     fn one<T: Clone>(rng: &mut Rng, of: &[T]) -> T {
         of[rng.usize(..of.len())].clone()
     }
@@ -232,6 +242,7 @@ fn any_policy(rng: &mut Rng) -> Policy {
     ];
     Policy {
         timeouts: Timeouts {
+            request: one(rng, &spans),
             connect: one(rng, &spans),
             on_open: one(rng, &spans),
             on_read_error: one(rng, &spans),
@@ -247,6 +258,8 @@ fn any_policy(rng: &mut Rng) -> Policy {
             rng,
             &[AfterSession::Reconnect, AfterSession::Reconnect, AfterSession::Stop],
         ),
+        requests: one(rng, &[Requests::Fixed, Requests::Made]),
+        classifier: Arc::new(judge.clone()),
         backoff: one(rng, &backoffs),
         stable_after: one(
             rng,

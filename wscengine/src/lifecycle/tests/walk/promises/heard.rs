@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::super::super::super::state::OpeningStage;
 use super::super::super::super::{CallResult, Epoch, Event, SessionEvent, State};
+use super::super::model::Errand;
 use super::{Drain, Link, Promises, Script};
 use crate::handler::Callback;
 
@@ -49,12 +50,14 @@ impl Promises {
     fn heard_of_session(&mut self, now: Instant, event: &SessionEvent) {
         let attempt = &mut self.attempt;
         match event {
-            SessionEvent::Dialed if attempt.dial.take().is_some() => attempt.link = Link::There,
-            SessionEvent::DialFailed(_) | SessionEvent::DialAbandoned
-                if attempt.dial.take().is_some() =>
-            {
-                attempt.script = Script::Failed;
+            SessionEvent::RequestMade if attempt.is_at(Errand::Request) => attempt.dial = None,
+            SessionEvent::Dialed if attempt.is_at(Errand::Dial) => {
+                attempt.dial = None;
+                attempt.link = Link::There;
             }
+            SessionEvent::RequestFailed(_) if attempt.is_at(Errand::Request) => attempt.fail(),
+            SessionEvent::DialFailed { .. } if attempt.is_at(Errand::Dial) => attempt.fail(),
+            SessionEvent::DialAbandoned if attempt.dial.is_some() => attempt.fail(),
             SessionEvent::CallEnded { callback, result } if attempt.runs(*callback) => {
                 attempt.calls.retain(|(running, _)| running != callback);
                 match (callback, result) {
@@ -82,8 +85,10 @@ impl Promises {
             SessionEvent::ReadFailed { error, messages_since } => {
                 attempt.lost |= error.is_fatal() || *messages_since == Some(0);
             }
-            SessionEvent::Dialed
-            | SessionEvent::DialFailed(_)
+            SessionEvent::RequestMade
+            | SessionEvent::RequestFailed(_)
+            | SessionEvent::Dialed
+            | SessionEvent::DialFailed { .. }
             | SessionEvent::DialAbandoned
             | SessionEvent::CallEnded { .. }
             | SessionEvent::Drained { .. }

@@ -11,12 +11,14 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::super::super::{Epoch, HoldId, Policy, SessionEvent};
-use super::model::Told;
+use super::judge::Judge;
+use super::model::{Errand, Told};
 use crate::handler::Callback;
 use crate::status::Outcome;
 
 pub(super) struct Promises {
     policy: Policy,
+    judge: Judge,
     stop: Option<Instant>,
     outcome: Option<Outcome>,
     sessions: u64,
@@ -37,6 +39,8 @@ pub(super) struct Promises {
 
 /// What is known of the current epoch.
 struct Attempt {
+    /// Whether its request is made anew.
+    refreshed: bool,
     dial: Option<Dial>,
     link: Link,
     script: Script,
@@ -64,6 +68,7 @@ struct Attempt {
 
 #[derive(Clone, Copy, Debug)]
 struct Dial {
+    errand: Errand,
     abandoned: Option<Instant>,
 }
 
@@ -98,6 +103,7 @@ enum Drain {
 impl Attempt {
     fn new(script: Script) -> Self {
         Self {
+            refreshed: false,
             dial: None,
             link: Link::None,
             script,
@@ -123,15 +129,27 @@ impl Attempt {
         self.calls.iter().any(|(running, _)| *running == callback)
     }
 
+    /// It comes to no connection.
+    fn fail(&mut self) {
+        self.dial = None;
+        self.script = Script::Failed;
+    }
+
+    /// Whether this is what goes on.
+    fn is_at(&self, errand: Errand) -> bool {
+        self.dial.is_some_and(|dial| dial.errand == errand)
+    }
+
     fn has_session(&self) -> bool {
         matches!(self.script, Script::Open | Script::Closed | Script::CloseError)
     }
 }
 
 impl Promises {
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(policy: Policy, judge: Judge) -> Self {
         Self {
             policy,
+            judge,
             stop: None,
             outcome: None,
             sessions: 0,
@@ -158,9 +176,11 @@ impl Promises {
     pub(super) fn is_idle_talk(&self, event: &SessionEvent) -> bool {
         let now = &self.attempt;
         match event {
-            SessionEvent::Dialed | SessionEvent::DialFailed(_) | SessionEvent::DialAbandoned => {
-                now.dial.is_none()
+            SessionEvent::RequestMade | SessionEvent::RequestFailed(_) => {
+                !now.is_at(Errand::Request)
             }
+            SessionEvent::Dialed | SessionEvent::DialFailed { .. } => !now.is_at(Errand::Dial),
+            SessionEvent::DialAbandoned => now.dial.is_none(),
             SessionEvent::CallEnded { callback, .. } => !now.runs(*callback),
             SessionEvent::Drained { .. } => now.drain != Drain::Asked,
             SessionEvent::Disconnected(_) => now.link != Link::There,

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::super::super::super::state::AfterWait;
 use super::super::super::super::{AfterSession, Lifecycle, State};
+use super::super::judge::LONGEST_FLOOR;
 use super::super::model::Told;
 use super::{Link, Promises, Script};
+use crate::classify::Verdict;
 use crate::handler::Callback;
 use crate::status::{Outcome, OutcomeKind};
 
@@ -96,12 +98,20 @@ impl Promises {
         let ceiling = self.policy.backoff.delay(self.failures.max(1), 1.0);
         match then {
             AfterWait::Dial => {
-                assert!(until <= now + ceiling, "it waits for too long");
+                let floor = match self.judge.said() {
+                    Some(Verdict::Retry { floor } | Verdict::Refresh { floor }) => floor,
+                    Some(Verdict::Fatal) | None => Duration::ZERO,
+                };
+                assert!(until <= now + floor + ceiling, "it waits for too long");
                 let within = self.policy.max_attempts.is_none_or(|most| self.failures <= most);
                 assert!(within || self.asked, "beyond the budget");
                 self.planned = until;
             }
-            AfterWait::Stop(_) if self.stop.is_none() => self.has_spent_its_budget(),
+            AfterWait::Stop(_) if self.stop.is_none() => {
+                if self.judge.said() != Some(Verdict::Fatal) {
+                    self.has_spent_its_budget();
+                }
+            }
             AfterWait::Stop(_) => {}
         }
     }
@@ -135,6 +145,12 @@ impl Promises {
                 assert!(!attempt.wanted_again, "a restart that was asked for is not done");
             }
             OutcomeKind::GaveUp => self.has_spent_its_budget(),
+            OutcomeKind::Fatal => {
+                assert_eq!(self.judge.said(), Some(Verdict::Fatal));
+                // A restart of an attempt that has failed already asks for no more than its retry.
+                let undone = attempt.wanted_again && attempt.has_session();
+                assert!(!undone, "a restart that was asked for is not done");
+            }
             OutcomeKind::UnderWay => panic!("that is no end"),
         }
     }
@@ -147,4 +163,4 @@ impl Promises {
 }
 
 /// More than any delay and any time limit of the walk's policies.
-const LONGEST_WAIT: Duration = Duration::from_secs(31);
+const LONGEST_WAIT: Duration = Duration::from_secs(31 + LONGEST_FLOOR.as_secs());

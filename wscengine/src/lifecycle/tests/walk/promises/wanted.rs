@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::super::super::super::{
-    ABORT_GRACE, Action, AfterSession, Call, Epoch, FirstAttempt, Rest,
+    ABORT_GRACE, Action, AfterSession, Call, Epoch, FirstAttempt, Requests, Rest,
 };
-use super::super::model::{Model, Told};
+use super::super::model::{Errand, Model, Told};
 use super::{Attempt, Dial, Drain, Link, Promises, Script};
+use crate::classify::Verdict;
 use crate::handler::{Callback, CloseCause};
 
 impl Promises {
@@ -16,10 +17,20 @@ impl Promises {
             assert!(matches!(action, Action::Deny { .. }), "an action after the end: {action:?}");
         }
         match action {
-            Action::Dial { epoch, attempt } => {
-                self.attempts += 1;
+            Action::MakeRequest { epoch, attempt, refresh, .. } => {
+                assert_eq!(self.policy.requests, Requests::Made);
+                self.begin(now, *epoch, Errand::Request);
                 assert_eq!(*attempt, self.attempts);
-                self.dial(now, *epoch);
+                assert_eq!(*refresh, self.attempt.refreshed, "refreshed, or not, for no reason");
+            }
+            Action::Dial { epoch } if self.policy.requests == Requests::Fixed => {
+                self.begin(now, *epoch, Errand::Dial);
+            }
+            Action::Dial { epoch } => {
+                assert_eq!((*epoch, self.attempt.script), (self.epoch, Script::Dialing));
+                assert!(self.attempt.dial.is_none(), "a dial beside its request");
+                assert!(self.stop.is_none(), "a dial after the stop");
+                self.attempt.dial = Some(Dial { errand: Errand::Dial, abandoned: None });
             }
             Action::AbandonDial { epoch } => {
                 assert_eq!(*epoch, self.epoch);
@@ -95,8 +106,13 @@ impl Promises {
         }
     }
 
-    fn dial(&mut self, now: Instant, epoch: Epoch) {
+    /// Another attempt begins.
+    fn begin(&mut self, now: Instant, epoch: Epoch, errand: Errand) {
+        self.attempts += 1;
+        let said = self.judge.take();
+        let refreshed = matches!(said, Some(Verdict::Refresh { .. }));
         let last = &self.attempt;
+        assert!(said != Some(Verdict::Fatal) || last.wanted_again, "a dial after a fatal failure");
         assert_eq!(epoch, self.epoch + 1);
         assert!(self.stop.is_none(), "a dial after the stop");
         // A dial that blocks its thread is given up once, in the end: its connection is dropped if it comes.
@@ -113,15 +129,19 @@ impl Promises {
             assert!(again, "a dial nobody wants");
         } else if epoch > 1 {
             assert!(last.failure_told || last.restarted, "on_restart_error is owed");
+            let once_more = refreshed && !last.refreshed;
             assert!(
-                last.restarted || self.sessions > 0 || self.policy.first == FirstAttempt::Retry,
+                last.restarted
+                    || self.sessions > 0
+                    || self.policy.first == FirstAttempt::Retry
+                    || once_more,
                 "a retry nobody wants"
             );
         }
         self.epoch = epoch;
         self.hurried = false;
-        self.attempt =
-            Attempt { dial: Some(Dial { abandoned: None }), ..Attempt::new(Script::Dialing) };
+        let dial = Some(Dial { errand, abandoned: None });
+        self.attempt = Attempt { refreshed, dial, ..Attempt::new(Script::Dialing) };
     }
 
     fn run(&mut self, call: &Call) {
@@ -154,7 +174,9 @@ impl Promises {
                     _ => attempt.lost,
                 });
                 if self.policy.after_session == AfterSession::Reconnect {
-                    assert_eq!(*restarting, self.stop.is_none());
+                    let given_up =
+                        self.judge.said() == Some(Verdict::Fatal) && !attempt.wanted_again;
+                    assert_eq!(*restarting, self.stop.is_none() && !given_up);
                 }
                 attempt.script = Script::Closed;
             }
