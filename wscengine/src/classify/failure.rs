@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::error::{AttemptError, ConnectError, ConnectErrorKind, ReadErrorKind};
 use crate::handler::CloseCause;
-use crate::message::CloseCode;
+use crate::message::{CloseCode, CloseFrame};
 use crate::transport::HandshakeResponse;
 
 /// What failed: an attempt, or a session.
@@ -55,7 +55,7 @@ impl FailureCause {
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Attempt(AttemptError::ConnectionLost(cause)) | Self::Session(cause) => {
-                cause.frame().map(|frame| frame.code())
+                cause.frame().map(CloseFrame::code)
             }
             Self::Attempt(_) => None,
         }

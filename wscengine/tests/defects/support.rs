@@ -145,7 +145,7 @@ impl Handler for Probe {
         self.log.push(format!("close error {:?}", error.kind()));
     }
 
-    async fn on_restart_error(&self, _: &Control, _: &AttemptError, retry: u32) {
+    async fn on_restart_error(&self, _: &Control, error: &AttemptError, retry: u32) {
         self.log.push(format!("restart error {retry} {error}"));
     }
 }
