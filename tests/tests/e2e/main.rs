@@ -7,6 +7,7 @@
 mod adapter_defects;
 mod closes;
 mod echo;
+mod faults;
 mod frames;
 mod handshakes;
 mod readme;
