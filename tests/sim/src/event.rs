@@ -1,0 +1,170 @@
+//! The events of a run.
+
+use std::fmt;
+use std::time::Duration;
+
+use wscengine::Callback;
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Duration,
+    pub(crate) what: What,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>9.3} {:?}", self.at.as_secs_f64(), self.what)
+    }
+}
+
+/// What happened. `port` names a connection, on both sides; `call` a call, from its begin to its end.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    // The connector, beneath the engine.
+    Dial { dial: u32 },
+    Connected { dial: u32, port: u16 },
+    DialFailed { dial: u32 },
+    /// The dial, or the stream it led to, is gone.
+    Gone { dial: u32 },
+    // The backoff policy was asked.
+    Delay { retry: u32, delay: Duration },
+    // Callbacks.
+    Begin { call: u64, callback: Callback, session: u32, told: Told },
+    End { call: u64, callback: Callback, session: u32, how: How },
+    // The user.
+    Ask { call: u64, op: Op },
+    Answer { call: u64, op: Op, result: Answer },
+    /// A request that waits for nothing.
+    Request { op: Op },
+    Status { status: Shown },
+    // The server, on one connection.
+    Accepted { port: u16 },
+    Upgraded { port: u16 },
+    Refused { port: u16, status: u16 },
+    Sending { port: u16, k: u64, len: usize },
+    Sent { port: u16, k: u64 },
+    SentPing { port: u16, n: u64 },
+    GotPong { port: u16, n: u64 },
+    SentClose { port: u16, code: Option<u16> },
+    Got { port: u16, text: String, len: usize },
+    GotPing { port: u16 },
+    GotClose { port: u16, code: Option<u16> },
+    /// The client's stream ended: well, or not.
+    GotEnd { port: u16, well: bool },
+    ServerDid { port: u16, what: &'static str },
+    // The network.
+    Fault { what: String },
+}
+
+/// What a callback was told.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Opened { port: u16, restarting: bool, attempt: u32, previous: Option<Cause> },
+    Message { port: u16, k: u64 },
+    Closed { cause: Cause, restarting: bool, unhandled: usize, unsent: usize },
+    Retry { retry: u32, error: String },
+    Nothing,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    Stopped,
+    Restarted,
+    PeerClosed(Option<u16>),
+    ReadIo,
+    ReadEof,
+    ReadProtocol,
+    ReadTooBig,
+    ReadUtf8,
+    ReadOther,
+    WriteFailed,
+    WriteStalled,
+    HeartbeatLost,
+    IdleTimeout,
+    TransportPanicked,
+    Other,
+}
+
+/// How a callback ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum How {
+    Well,
+    Failed,
+    Panicked,
+    /// Dropped at an await.
+    Dropped,
+}
+
+/// What the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Start,
+    Stop,
+    Stopped,
+    Exit,
+    Restart,
+    /// Through the handle of a session.
+    RestartSession(u32),
+    LastHandle,
+    Send { way: Way, session: Option<u32>, sender: u32, k: u64 },
+    Pause { session: Option<u32>, hold: Option<Duration> },
+    Recv { session: u32, matching: Option<Modulo> },
+    HolderSend { session: u32, sender: u32, k: u64 },
+    HolderPing { session: u32 },
+    /// The holder gives the connection back.
+    Release { session: u32 },
+    Ping { session: Option<u32> },
+}
+
+/// How something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Send,
+    TrySend,
+    Flushed,
+}
+
+/// Messages whose number leaves `rest` when divided by `by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Modulo {
+    pub(crate) by: u64,
+    pub(crate) rest: u64,
+}
+
+impl Modulo {
+    pub(crate) fn matches(self, k: u64) -> bool {
+        k % self.by == self.rest
+    }
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Ok,
+    /// A message was received.
+    Message { port: u16, k: u64 },
+    /// A hold on this session's connection.
+    Granted { session: u32 },
+    /// The kind of the error, by name.
+    Err(String),
+    /// The engine ended: how.
+    Ended { kind: String, forced: bool, blocked: bool, cause: Option<Cause> },
+    /// The caller gave up waiting.
+    GivenUp,
+}
+
+/// The status, as the user sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shown {
+    Connecting(u32),
+    Opening,
+    Open(u32),
+    Paused(u32),
+    Closing(Cause),
+    Disconnecting,
+    Waiting,
+    Stopped,
+    Other,
+}
