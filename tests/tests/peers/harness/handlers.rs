@@ -1,0 +1,86 @@
+//! Handlers and settings that several tests share.
+
+use std::time::Duration;
+
+use e2e::{Event, Events, Reporter, builder, within};
+use tokio::sync::{Notify, Semaphore};
+use wscengine::{
+    CloseFrame, Closed, Engine, EngineBuilder, Exclusive, ExponentialBackoff, Handler, Message,
+    Session, Status,
+};
+use wscengine_tungstenite::TungsteniteTransport;
+
+/// A builder that tries again soon, without a busy loop while a peer is away.
+pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
+    let backoff =
+        ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(100));
+    builder(url, handler).backoff(backoff)
+}
+
+/// Starts an engine that reports, changed by `with`. The first `on_open` is taken from its events.
+pub(crate) async fn started(
+    url: &str,
+    with: impl FnOnce(
+        EngineBuilder<TungsteniteTransport, Reporter>,
+    ) -> EngineBuilder<TungsteniteTransport, Reporter>,
+) -> (Engine, Events) {
+    let (reporter, mut events) = Reporter::new();
+    let prepared = with(quick(url, reporter)).build().unwrap();
+    let engine = within(prepared.start()).await.unwrap();
+    assert!(!events.opened().await);
+    (engine, events)
+}
+
+/// Waits until the engine is back in a new session in which an echo arrives. Attempts that fail meanwhile are counted.
+pub(crate) async fn reopened(engine: &Engine, events: &mut Events) -> usize {
+    let mut failures = 0;
+    loop {
+        match events.next().await {
+            Event::RestartError(_) => failures += 1,
+            Event::Open { restarting, .. } => break assert!(restarting),
+            other => panic!("neither a failed attempt nor on_open: {other:?}"),
+        }
+    }
+    let mut status = engine.status();
+    within(status.wait_for(|status| matches!(status, Status::Open { .. }))).await.unwrap();
+    engine.send("you again").await.unwrap();
+    assert_eq!(events.message().await.text(), Some("you again"));
+    failures
+}
+
+/// Ends its sessions with a close frame of its own.
+#[derive(Debug)]
+pub(crate) struct Farewell(pub(crate) CloseFrame);
+
+impl Handler for Farewell {
+    async fn on_message(&self, _: &Session, _: Message<'_>) {}
+
+    async fn on_close(&self, _: &mut Exclusive, _: &Closed) -> Option<CloseFrame> {
+        Some(self.0.clone())
+    }
+}
+
+/// Is busy with its first message until it is let go.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    /// Told when it has begun.
+    pub(crate) begun: Notify,
+    /// Gets a permit when it may end.
+    pub(crate) gate: Semaphore,
+    /// Told when it has ended.
+    pub(crate) done: Notify,
+}
+
+impl Busy {
+    pub(crate) fn new() -> Self {
+        Self { begun: Notify::new(), gate: Semaphore::new(0), done: Notify::new() }
+    }
+}
+
+impl Handler for Busy {
+    async fn on_message(&self, _: &Session, _: Message<'_>) {
+        self.begun.notify_one();
+        self.gate.acquire().await.unwrap().forget();
+        self.done.notify_one();
+    }
+}

@@ -1,0 +1,224 @@
+//! A peer: a child process that says in lines of JSON what it sees, and does what it is told in the same way.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{self, Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use e2e::within;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::interval;
+
+use super::programs::{installed, program, script};
+
+/// The two echo servers. They take the same options and commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// npm `ws`
+    Ws,
+    /// Python `websockets`
+    Websockets,
+}
+
+/// A running peer. It dies with its handle, and with the thread that started it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    child: Child,
+    commands: UnboundedSender<String>,
+    events: UnboundedReceiver<Value>,
+    host: Ipv4Addr,
+    port: u16,
+}
+
+impl Server {
+    /// Starts one on an address of its own.
+    pub(crate) async fn start(self, options: Value) -> Peer {
+        self.listen(own_address(), 0, options).await
+    }
+
+    /// Starts one on the address of a peer that is gone.
+    pub(crate) async fn start_again(self, gone: Peer, options: Value) -> Peer {
+        let (host, port) = (gone.host, gone.port);
+        drop(gone);
+        self.listen(host, port, options).await
+    }
+
+    async fn listen(self, host: Ipv4Addr, port: u16, options: Value) -> Peer {
+        let mut command = match self {
+            Self::Ws => {
+                let mut command = bound_to_us(&program("node"));
+                command.env("NODE_PATH", installed("node_modules")).arg(script("ws_server.js"));
+                command
+            }
+            Self::Websockets => {
+                let mut command = bound_to_us(&installed("venv/bin/python"));
+                command.arg(script("websockets_server.py"));
+                command
+            }
+        };
+        command.arg(with_address(options, host, port).to_string());
+        Peer::spawn(command, host, "listening").await
+    }
+}
+
+impl Peer {
+    /// Starts nginx as a proxy for `upstream`, which cuts connections that are idle for `read_timeout`.
+    pub(crate) async fn nginx(upstream: String, read_timeout: &str) -> Self {
+        Self::nginx_on(own_address(), 0, upstream, read_timeout).await
+    }
+
+    /// Starts nginx on the address of one that is gone.
+    pub(crate) async fn nginx_again(gone: Self, upstream: String, read_timeout: &str) -> Self {
+        let (host, port) = (gone.host, gone.port);
+        drop(gone);
+        Self::nginx_on(host, port, upstream, read_timeout).await
+    }
+
+    async fn nginx_on(host: Ipv4Addr, port: u16, upstream: String, read_timeout: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{host}"));
+        let options = json!({
+            "nginx": program("nginx"), "folder": folder,
+            "upstream": upstream, "read_timeout": read_timeout,
+        });
+        let mut command = bound_to_us(&program("python3"));
+        command.arg(script("nginx_proxy.py")).arg(with_address(options, host, port).to_string());
+        let mut peer = Self::spawn(command, host, "port").await;
+        within(peer.accepts()).await;
+        peer
+    }
+
+    /// Waits until somebody listens: nginx does not say when it does.
+    async fn accepts(&mut self) {
+        let mut pace = interval(Duration::from_millis(10));
+        while TcpStream::connect((self.host, self.port)).await.is_err() {
+            assert!(self.child.try_wait().unwrap().is_none(), "the peer has ended");
+            pace.tick().await;
+        }
+    }
+
+    /// Starts a peer whose event of this name says its port.
+    async fn spawn(mut command: Command, host: Ipv4Addr, event: &str) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
+        let events = lines(BufReader::new(child.stdout.take().unwrap()));
+        let commands = commands_to(child.stdin.take().unwrap());
+        let mut peer = Self { child, commands, events, host, port: 0 };
+        let said = peer.event(event).await;
+        peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
+        peer
+    }
+
+    /// `ws://HOST:PORT/echo`
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}:{}/echo", self.host, self.port)
+    }
+
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Tells it what to do to all its connections.
+    pub(crate) fn tell(&self, command: &Value) {
+        self.commands.send(command.to_string()).expect("the peer is there");
+    }
+
+    /// The next event of this name. Those before it are skipped.
+    pub(crate) async fn event(&mut self, name: &str) -> Value {
+        loop {
+            let event = within(self.events.recv()).await;
+            let event = event.unwrap_or_else(|| panic!("the peer ended before `{name}`"));
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+
+    /// Waits until it has ended by itself. Events that nobody asked for are forgotten.
+    pub(crate) async fn ended(&mut self) {
+        while within(self.events.recv()).await.is_some() {}
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Stops it where it is: the system still takes what comes for it, up to its buffers, but nobody answers.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Ends it at once, without a word of its own. What it has not read makes the system reset the connection.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A loopback address that nothing else uses: while the peer is down nobody can take its port, and who dials it then
+/// cannot be connected with itself, as can happen where both have one address.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+    let process = process::id() & 0x1fff;
+    Ipv4Addr::from_bits(0x7f80_0000 | (process << 10) | number)
+}
+
+fn with_address(mut options: Value, host: Ipv4Addr, port: u16) -> Value {
+    options["host"] = host.to_string().into();
+    options["port"] = port.into();
+    options
+}
+
+/// A command that the system ends with our thread, however that ends, and even if the peer is frozen then.
+fn bound_to_us(program: &Path) -> Command {
+    let mut command = Command::new(super::programs::program("setpriv"));
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
+/// Writes on a thread of its own: a peer that does not read must not block a test, which has time limits.
+fn commands_to(mut peer: ChildStdin) -> UnboundedSender<String> {
+    let (sender, mut commands) = mpsc::unbounded_channel::<String>();
+    thread::spawn(move || {
+        while let Some(command) = commands.blocking_recv() {
+            if writeln!(peer, "{command}").is_err() {
+                break;
+            }
+        }
+    });
+    sender
+}
+
+fn lines(from: impl BufRead + Send + 'static) -> UnboundedReceiver<Value> {
+    let (sender, events) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        for line in from.lines().map_while(Result::ok) {
+            let event = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "text": line }));
+            // A test that has seen enough is not disturbed.
+            let _ = sender.send(event);
+        }
+    });
+    events
+}

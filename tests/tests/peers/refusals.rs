@@ -1,0 +1,55 @@
+//! Servers that refuse, and when the engine asks them again.
+
+use std::time::{Duration, Instant};
+
+use e2e::{Event, Reporter, within};
+use serde_json::json;
+use wscengine::{AttemptError, Initiator, OutcomeKind};
+
+use crate::harness::{Server, for_each_server, quick, reopened, started};
+
+for_each_server! {
+    a_401_after_a_session_ends_the_engine_that_has_no_other_credentials,
+    a_503_with_retry_after_is_tried_again_and_not_before,
+}
+
+async fn a_401_after_a_session_ends_the_engine_that_has_no_other_credentials(server: Server) {
+    let peer = server.start(json!({})).await;
+    let (engine, mut events) = started(&peer.url(), |builder| builder).await;
+    let refusal = json!({ "status": 401 });
+    let mut peer = server.start_again(peer, json!({ "refuse": [refusal] })).await;
+    assert_eq!(peer.event("refused").await["status"], 401);
+    let outcome = within(engine.stopped()).await;
+    assert_eq!(outcome.kind(), OutcomeKind::Fatal);
+    let Some(AttemptError::Connect(error)) = outcome.error() else { panic!("{outcome:?}") };
+    assert_eq!(error.response().unwrap().status.as_u16(), 401);
+    loop {
+        if let Event::Close(closed) = events.next().await {
+            break assert_eq!(closed.initiator, Initiator::Lost);
+        }
+    }
+}
+
+async fn a_503_with_retry_after_is_tried_again_and_not_before(server: Server) {
+    let busy = json!({ "status": 503, "headers": { "Retry-After": "1" } });
+    let mut peer = server.start(json!({ "refuse": [busy, busy] })).await;
+    let (reporter, mut events) = Reporter::new();
+    let prepared = quick(&peer.url(), reporter).retry_first(true).build().unwrap();
+    let began = Instant::now();
+    let engine = within(prepared.start()).await.unwrap();
+    // The backoff by itself is over in a tenth of a second.
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+    for _ in 0..2 {
+        assert_eq!(peer.event("refused").await["status"], 503);
+    }
+    peer.event("open").await;
+    while !matches!(events.next().await, Event::Open { .. }) {}
+    // A refusal of a later attempt is waited out likewise.
+    let mut peer = server.start_again(peer, json!({ "refuse": [busy] })).await;
+    peer.event("refused").await;
+    let refused = Instant::now();
+    while !matches!(events.next().await, Event::Close(_)) {}
+    assert!(reopened(&engine, &mut events).await >= 1);
+    assert!(refused.elapsed() >= Duration::from_millis(900), "{:?}", refused.elapsed());
+    within(engine.stop()).await;
+}
