@@ -13,4 +13,5 @@ mod handshakes;
 mod readme;
 mod reconnect;
 mod spans;
+mod survey;
 mod tls;
