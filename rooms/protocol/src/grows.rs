@@ -33,6 +33,9 @@ use serde_json::value::RawValue;
 use crate::json::{Text, push_string};
 use crate::{Encoded, Limits};
 
+/// What an event has besides name and data.
+pub(crate) const ENVELOPE: usize = r#"{"event":"","data":}"#.len();
+
 /// A groWs message, in either direction. It borrows; [`share_str`](crate::share_str) keeps a part of it.
 ///
 /// # Examples
@@ -122,8 +125,10 @@ impl<'a> Frame<'a> {
     pub fn encode(&self) -> Encoded {
         match self {
             Self::Raw(text) => Encoded::Text((*text).into()),
-            Self::Event(_) => {
-                let mut out = Vec::new();
+            Self::Event(event) => {
+                // Exact unless the name has escapes.
+                let parts = ENVELOPE + event.name.len() + event.data.get().len();
+                let mut out = Vec::with_capacity(parts);
                 self.encode_into(&mut out);
                 Encoded::text_if_utf8(out)
             }

@@ -179,7 +179,8 @@ impl Message<'_> {
     }
 
     fn grows(&self) -> Result<Encoded, Unframed> {
-        let mut out = Vec::new();
+        let parts = grows::ENVELOPE + self.event.len() + self.data.plain().len() + "\"\"".len();
+        let mut out = Vec::with_capacity(parts);
         match &self.data {
             Data::Text(text) => {
                 grows::push_event(&mut out, self.event, |out| json::push_string(out, text));

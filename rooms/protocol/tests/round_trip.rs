@@ -1,4 +1,5 @@
 //! What is written is read as what it was, whatever is in it.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 use proptest::prelude::*;
 use serde_json::Value as Json;

@@ -103,7 +103,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 }
 
 /// One thing that can happen to a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Change {
     Set(Index, u8),
     Insert(Index, u8),

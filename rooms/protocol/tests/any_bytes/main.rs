@@ -2,6 +2,7 @@
 //!
 //! `ROOMS_PROTOCOL_CASES` sets how many messages each codec gets. Ten million:
 //! `ROOMS_PROTOCOL_CASES=10000000 cargo test --release -p wscengine-rooms-protocol --test any_bytes`
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 mod bytes;
 

@@ -4,6 +4,7 @@
 //! `tests/vectors.json` holds for each entry its id and name in the survey, the bytes in hexadecimal, and
 //! what our codec has to make of them: `test` names the check, the other fields are its arguments.
 //! `recommended` marks entries whose expectation is the survey's recommendation, not what was recorded.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 mod easy;
 mod grows;
