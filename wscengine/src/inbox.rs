@@ -330,11 +330,11 @@ impl Inbox {
         matches: &mut (dyn FnMut(&Message<'static>) -> bool + Send),
         cx: &Context<'_>,
     ) -> Poll<Result<Message<'static>, RecvError>> {
-        let (message, reader) = {
+        let (found, reader) = {
             let mut inner = self.lock();
             inner.check(hold)?;
             match inner.take_matching(seen, matches) {
-                Some(found) => (found?, inner.reader_for_room(self.limits)),
+                Some(found) => (found, inner.reader_for_room(self.limits)),
                 None if inner.input != Input::More => {
                     return Poll::Ready(Err(Revoked::ConnectionEnded.into()));
                 }
@@ -349,8 +349,9 @@ impl Inbox {
                 None => return Poll::Ready(Err(RecvError::ReadAheadFull)),
             }
         };
+        // An error that was taken made room as well.
         wake(reader);
-        Poll::Ready(Ok(message))
+        Poll::Ready(found)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -20,6 +20,7 @@ mod g08_panics;
 mod g09_deadlines;
 mod g10_last_handle;
 
+mod classifier;
 mod closing;
 mod liveness;
 mod pause_end;
@@ -27,6 +28,7 @@ mod pause_grant;
 mod pause_order;
 mod read_errors;
 mod reconnect;
+mod requests;
 mod sending;
 mod status;
 mod stopping;

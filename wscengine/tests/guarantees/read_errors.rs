@@ -5,7 +5,8 @@ use wscengine::testing::memory::PeerEvent;
 use wscengine::{Message, MessageKind, ReadError, ReadErrorKind, Session};
 
 use crate::support::{
-    Journal, Probe, Rig, farewell_of, millis, rest_of, secs, settle, start, start_with, within,
+    Journal, Probe, Rig, farewell_of, millis, rest_of, secs, settle, start, start_with, timed,
+    within,
 };
 
 /// Ends a session in some way.
@@ -297,4 +298,16 @@ async fn a_survivable_error_between_messages_keeps_its_place_when_the_peer_close
             ]
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_taken_by_recv_matching_from_a_full_read_ahead_lets_reading_go_on() {
+    let mut rig = start_with(Probe::default(), |builder| builder.read_ahead(1, 1024)).await;
+    let mut held = within(rig.engine.pause()).await.unwrap();
+    rig.peer.read_error(survivable());
+    settle().await;
+    assert!(within(held.recv_matching(|_| true)).await.is_err());
+    rig.close_by_peer();
+    let (_, took) = timed(rig.accept()).await;
+    assert!(took < secs(1), "the close was seen only after {took:?}");
 }
