@@ -5,16 +5,16 @@ use std::time::Duration;
 use e2e::{Event, Events, Reporter, builder, within};
 use tokio::sync::{Notify, Semaphore};
 use wscengine::{
-    CloseFrame, Closed, Engine, EngineBuilder, Exclusive, ExponentialBackoff, Handler, Message,
-    Session, Status,
+    CloseFrame, Closed, DefaultClassifier, Engine, EngineBuilder, Exclusive, ExponentialBackoff,
+    Handler, Message, Session, Status,
 };
 use wscengine_tungstenite::TungsteniteTransport;
 
-/// A builder that tries again soon, without a busy loop while a peer is away.
+/// A builder of an engine that decides as one does by default, and tries again soon: without a busy loop while a peer is away.
 pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
     let backoff =
         ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(100));
-    builder(url, handler).backoff(backoff)
+    builder(url, handler).backoff(backoff).classifier(DefaultClassifier::new())
 }
 
 /// Starts an engine that reports, changed by `with`. The first `on_open` is taken from its events.
