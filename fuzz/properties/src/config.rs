@@ -104,6 +104,9 @@ const TIMEOUTS: [(&str, Setter); 13] = [
     ("max_elapsed", |builder, time| builder.max_elapsed(Some(time))),
 ];
 
+/// How the value of each header begins.
+const SECRET: &str = "s3cr3t-";
+
 /// Options in any order, some of them again and again.
 pub fn config(input: &[u8]) {
     let mut input = Unstructured::new(input);
@@ -119,9 +122,7 @@ pub fn config(input: &[u8]) {
         Err(error) => {
             assert!(wrong.contains(&error.option()), "{error} is none of {wrong:?}");
             let shown = format!("{error} {error:?}");
-            for secret in plain.secrets {
-                assert!(!shown.contains(&secret), "{shown} shows {secret:?}");
-            }
+            assert!(!shown.contains(SECRET) || plain.names_secret, "{shown}");
         }
     }
 }
@@ -129,7 +130,7 @@ pub fn config(input: &[u8]) {
 fn apply(builder: Builder, setting: Setting<'_>) -> Builder {
     match setting {
         Setting::Url(url) => builder.url(url),
-        Setting::Header(name, value) => builder.header(name, value),
+        Setting::Header(name, value) => builder.header(name, format!("{SECRET}{value}")),
         Setting::Subprotocol(name) => builder.subprotocol(name),
         Setting::Workers(count) => builder.workers(count.get()),
         Setting::OrderedBy => builder.ordered_by(|message| message.payload().first().copied()),
@@ -163,8 +164,8 @@ struct Plain {
     options: std::collections::BTreeMap<&'static str, bool>,
     ping_interval: Option<Duration>,
     ping_timeout: Duration,
-    /// What an error may not show.
-    secrets: Vec<String>,
+    /// Whether something that an error may show looks like the value of a header.
+    names_secret: bool,
 }
 
 impl Default for Plain {
@@ -176,7 +177,7 @@ impl Default for Plain {
             options: std::collections::BTreeMap::new(),
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(10),
-            secrets: Vec::new(),
+            names_secret: false,
         }
     }
 }
@@ -186,6 +187,10 @@ impl Plain {
         let queue = |messages: &Count, bytes: &Count| {
             [messages, bytes].iter().all(|count| (1..=1 << 30).contains(&count.get()))
         };
+        if let Setting::Url(text) | Setting::Header(text, _) | Setting::Subprotocol(text) = setting
+        {
+            self.names_secret |= text.to_ascii_lowercase().contains(SECRET);
+        }
         let (option, right) = match setting {
             Setting::Url(url) => return self.url = Some((*url).to_owned()),
             Setting::Header(name, value) => return self.note_header(name, value),
@@ -227,9 +232,6 @@ impl Plain {
         // RFC 9110 section 5.5: visible characters, blanks and what is beyond ASCII.
         let is_value = value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
         self.headers &= is_token(&name) && !reserved && is_value;
-        if value.len() > 8 && !name.contains(value) {
-            self.secrets.push(value.to_owned());
-        }
     }
 
     /// The options that are wrong.

@@ -21,4 +21,4 @@ pub use config::config;
 pub use frames::frames;
 pub use handshake::handshake;
 pub use redact::redact;
-pub use wscengine::fuzzing::{heartbeat, inbox, send_queue};
+pub use wscengine::fuzzing::{heartbeat, inbox, lifecycle, retry_after, send_queue};

@@ -19,19 +19,22 @@ pub(crate) struct Script {
 #[derive(Debug)]
 pub(crate) struct Input {
     /// Made of what was written before the first read.
-    make: Option<fn(&[u8], &[u8]) -> Vec<u8>>,
+    make: Option<Make>,
     bytes: Vec<u8>,
     at: usize,
 }
 
+/// Makes the input of a plan for it and of what was written.
+pub(crate) type Make = fn(&[u8], &[u8]) -> Vec<u8>;
+
 impl Script {
     pub(crate) fn new(input: &[u8], cuts: &[u8]) -> Self {
         let input = Input { make: None, bytes: input.to_vec(), at: 0 };
-        Self { input, cuts: cuts.to_vec().into_iter(), written: Vec::new() }
+        Self { input, cuts: Vec::from(cuts).into_iter(), written: Vec::new() }
     }
 
     /// One whose input is made by `make` of a plan for it and of what was written, when it is first read.
-    pub(crate) fn answering(plan: &[u8], cuts: &[u8], make: fn(&[u8], &[u8]) -> Vec<u8>) -> Self {
+    pub(crate) fn answering(plan: &[u8], cuts: &[u8], make: Make) -> Self {
         let mut script = Self::new(plan, cuts);
         script.input.make = Some(make);
         script
@@ -61,7 +64,7 @@ impl AsyncRead for Script {
             this.input.bytes = make(&this.input.bytes, &this.written);
         }
         // When no piece is left, the rest is one.
-        let most = this.cuts.next().map_or(usize::MAX, |cut| usize::from(cut));
+        let most = this.cuts.next().map_or(usize::MAX, usize::from);
         if most == 0 {
             cx.waker().wake_by_ref();
             return Poll::Pending;

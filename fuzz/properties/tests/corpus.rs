@@ -68,6 +68,8 @@ tests! {
     handshake: every_kept_answer_to_a_handshake_has_one_result_however_it_is_cut,
     heartbeat: every_kept_heartbeat_blames_a_silent_peer_only,
     inbox: every_kept_inbox_loses_no_message_and_no_waker,
+    lifecycle: every_kept_life_of_an_engine_breaks_no_promise,
     redact: every_kept_url_is_shown_without_its_secrets,
+    retry_after: every_kept_retry_after_is_a_delay_or_nothing,
     send_queue: every_kept_send_queue_loses_no_message_and_no_room,
 }

@@ -13,8 +13,8 @@ mod failure;
 mod open;
 mod ports;
 mod state;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! One engine's life has one seed, from the first dial until it has stopped. `LIFECYCLE_SEED=n` walks that one life
 //! again and prints it, `LIFECYCLE_EVENTS=n` walks for longer.
 
+mod chance;
 mod judge;
 mod model;
 mod promises;
@@ -11,7 +12,9 @@ mod world;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use super::names::corner;
+use chance::Chance;
 use world::{Tale, World};
 
 /// How often the walk came to each stage of each state, and wanted each action.
@@ -22,6 +25,7 @@ struct Seen {
 }
 
 impl Seen {
+    #[cfg(test)]
     fn add(&mut self, other: Self) {
         self.events += other.events;
         for (corner, times) in other.corners {
@@ -34,10 +38,17 @@ impl Seen {
     }
 }
 
+/// One life whose chances are these bytes, for a fuzzing target. `LIFECYCLE_TALE=1` prints it.
+#[cfg(feature = "__fuzzing")]
+pub(crate) fn live(bytes: &[u8]) {
+    let tale = if std::env::var_os("LIFECYCLE_TALE").is_some() { Tale::Told } else { Tale::Untold };
+    World::new(Chance::of_bytes(bytes), tale).live();
+}
+
 #[test]
 fn a_million_random_events_break_no_promise() {
     if let Some(seed) = number("LIFECYCLE_SEED") {
-        World::new(seed, Tale::Told).live();
+        World::new(Chance::of_seed(seed), Tale::Told).live();
         return;
     }
     let events = number("LIFECYCLE_EVENTS").unwrap_or(1_000_000);
@@ -50,6 +61,7 @@ fn a_million_random_events_break_no_promise() {
 }
 
 /// Lives until there were so many events, on two threads.
+#[cfg(test)]
 fn walk(events: u64) -> Seen {
     let lane = |first: u64| {
         let mut seen = Seen::default();
@@ -58,7 +70,7 @@ fn walk(events: u64) -> Seen {
                 break;
             }
             let guard = SaySeed(seed);
-            seen.add(World::new(seed, Tale::Untold).live());
+            seen.add(World::new(Chance::of_seed(seed), Tale::Untold).live());
             drop(guard);
         }
         seen
@@ -74,15 +86,19 @@ fn walk(events: u64) -> Seen {
 }
 
 /// How many lives go on at once.
+#[cfg(test)]
 const LANES: u64 = 2;
 
+#[cfg(test)]
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|value| value.parse().expect("a number"))
 }
 
 /// Says how to walk the same life again, if it ends in a panic.
+#[cfg(test)]
 struct SaySeed(u64);
 
+#[cfg(test)]
 impl Drop for SaySeed {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -5,10 +5,9 @@
 
 use std::collections::VecDeque;
 
-use fastrand::Rng;
-
 use super::super::super::{Action, CallResult, Epoch, Event, HoldId, Rest, SessionEvent};
 use super::super::kit::{broken, drained, fatal, gone, no_dial, no_request, survivable};
+use super::chance::Chance;
 use crate::error::{HandlerError, WriteError, WriteErrorKind};
 use crate::handler::Callback;
 
@@ -90,7 +89,7 @@ enum Taker {
 
 impl Model {
     /// Does what the machine wants done.
-    pub(super) fn carry_out(&mut self, action: &Action, rng: &mut Rng) {
+    pub(super) fn carry_out(&mut self, action: &Action, rng: &mut Chance) {
         match action {
             Action::MakeRequest { epoch, .. } => self.begin(*epoch, Errand::Request, rng),
             Action::Dial { epoch } => self.begin(*epoch, Errand::Dial, rng),
@@ -151,7 +150,7 @@ impl Model {
         }
     }
 
-    fn begin(&mut self, epoch: Epoch, errand: Errand, rng: &mut Rng) {
+    fn begin(&mut self, epoch: Epoch, errand: Errand, rng: &mut Chance) {
         self.dials.push(Dial { epoch, errand, told: Told::Nothing, nature: nature(rng) });
     }
 
@@ -172,7 +171,11 @@ impl Model {
     }
 
     /// Something of the rest moves: perhaps so that the machine hears of it.
-    pub(super) fn step(&mut self, rng: &mut Rng, wanted: Option<(Epoch, Errand)>) -> Option<Event> {
+    pub(super) fn step(
+        &mut self,
+        rng: &mut Chance,
+        wanted: Option<(Epoch, Errand)>,
+    ) -> Option<Event> {
         match rng.u8(..) % 4 {
             0 => self.said.pop_front().map(|(epoch, event)| Event::Session { epoch, event }),
             1 => self.step_dial(rng, wanted),
@@ -184,7 +187,7 @@ impl Model {
         }
     }
 
-    fn step_dial(&mut self, rng: &mut Rng, wanted: Option<(Epoch, Errand)>) -> Option<Event> {
+    fn step_dial(&mut self, rng: &mut Chance, wanted: Option<(Epoch, Errand)>) -> Option<Event> {
         let index = pick(rng, self.dials.len())?;
         if self.dials[index].nature == Nature::Stubborn && rng.u8(..) > 4 {
             return None;
@@ -216,7 +219,7 @@ impl Model {
         Some(Event::Session { epoch, event })
     }
 
-    fn step_call(&mut self, rng: &mut Rng) -> Option<Event> {
+    fn step_call(&mut self, rng: &mut Chance) -> Option<Event> {
         let index = pick(rng, self.calls.len())?;
         if self.calls[index].nature == Nature::Stubborn && rng.u8(..) > 4 {
             return None;
@@ -236,7 +239,7 @@ impl Model {
         Some(Event::Session { epoch, event: SessionEvent::CallEnded { callback, result } })
     }
 
-    fn step_link(&mut self, rng: &mut Rng) {
+    fn step_link(&mut self, rng: &mut Chance) {
         let others = self.calls.len();
         let Some(link) = &mut self.link else { return };
         if link.phase == Phase::Gone {
@@ -265,7 +268,7 @@ impl Model {
 }
 
 impl Link {
-    fn serve(&mut self, rng: &mut Rng, others: usize) -> Option<SessionEvent> {
+    fn serve(&mut self, rng: &mut Chance, others: usize) -> Option<SessionEvent> {
         if rng.u8(..) < 4 {
             self.reading = false;
             return Some(match rng.bool() {
@@ -291,7 +294,7 @@ impl Link {
     }
 
     /// The peer closes, or reading comes to its end in another way.
-    fn lose(&mut self, rng: &mut Rng) -> SessionEvent {
+    fn lose(&mut self, rng: &mut Chance) -> SessionEvent {
         self.reading = false;
         match rng.u8(..) % 5 {
             0 => SessionEvent::PeerClosed(None),
@@ -303,14 +306,14 @@ impl Link {
     }
 
     /// A read error that the connection survives: nobody takes messages until the machine says so.
-    fn misread(&mut self, rng: &mut Rng) -> SessionEvent {
+    fn misread(&mut self, rng: &mut Chance) -> SessionEvent {
         let since = (self.errors > 0).then(|| rng.u64(1..9));
         self.errors += 1;
         self.taker = Taker::Nobody;
         survivable(since)
     }
 
-    fn drain(&mut self, rest: Rest, rng: &mut Rng, others: usize) -> Option<SessionEvent> {
+    fn drain(&mut self, rest: Rest, rng: &mut Chance, others: usize) -> Option<SessionEvent> {
         if self.message.is_some() {
             self.end_message(rng);
             None
@@ -328,18 +331,18 @@ impl Link {
         }
     }
 
-    fn drained(&mut self, rng: &mut Rng) -> SessionEvent {
+    fn drained(&mut self, rng: &mut Chance) -> SessionEvent {
         self.message = None;
         self.phase = Phase::Drained;
         SessionEvent::Drained { unhandled: rng.usize(..9), unsent: rng.usize(..9) }
     }
 
-    fn begin_message(&mut self, rng: &mut Rng, others: usize) {
+    fn begin_message(&mut self, rng: &mut Chance, others: usize) {
         assert_eq!(others, 0, "on_message begins beside another callback");
         self.message = Some(nature(rng));
     }
 
-    fn end_message(&mut self, rng: &mut Rng) {
+    fn end_message(&mut self, rng: &mut Chance) {
         if self.message == Some(Nature::Quick) || rng.u8(..) < 4 {
             self.message = None;
         }
@@ -353,10 +356,10 @@ impl Link {
     }
 }
 
-fn nature(rng: &mut Rng) -> Nature {
+fn nature(rng: &mut Chance) -> Nature {
     if rng.u8(..) < 8 { Nature::Stubborn } else { Nature::Quick }
 }
 
-fn pick(rng: &mut Rng, len: usize) -> Option<usize> {
+fn pick(rng: &mut Chance, len: usize) -> Option<usize> {
     (len > 0).then(|| rng.usize(..len))
 }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
-
 use super::super::super::{
     AfterSession, Event, FirstAttempt, HoldId, Lifecycle, Policy, Requests, SessionEvent, State,
     Timeouts,
@@ -12,6 +10,7 @@ use super::super::super::{
 use super::super::kit::{broken, drained, fatal, gone, no_dial, no_request, returned};
 use super::super::names::{action_name, corner, state_name};
 use super::Seen;
+use super::chance::Chance;
 use super::judge::Judge;
 use super::model::{Errand, Model};
 use super::promises::Promises;
@@ -30,7 +29,7 @@ pub(super) struct World {
     policy: Policy,
     now: Instant,
     began: Instant,
-    rng: Rng,
+    rng: Chance,
     model: Model,
     promises: Promises,
     next_hold: HoldId,
@@ -39,8 +38,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, tale: Tale) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    pub(super) fn new(mut rng: Chance, tale: Tale) -> Self {
         let judge = Judge::new(rng.u64(..));
         let policy = any_policy(&mut rng, &judge);
         let now = Instant::now();
@@ -69,7 +67,7 @@ impl World {
         while !matches!(self.machine.state(), State::Stopped(_)) {
             steps += 1;
             assert!(steps < MOST_STEPS, "a life without an end: {:?}", self.machine.state());
-            left = left.saturating_sub(1);
+            left = if self.rng.is_used_up() { 0 } else { left.saturating_sub(1) };
             match left {
                 0 if self.rng.u8(..) < 64 => self.handle(Event::Stop),
                 _ => self.step(),
@@ -228,8 +226,8 @@ impl World {
 /// Far more than any life takes: it is told to stop before it is a tenth as old.
 const MOST_STEPS: usize = 100_000;
 
-fn any_policy(rng: &mut Rng, judge: &Judge) -> Policy {
-    fn one<T: Clone>(rng: &mut Rng, of: &[T]) -> T {
+fn any_policy(rng: &mut Chance, judge: &Judge) -> Policy {
+    fn one<T: Clone>(rng: &mut Chance, of: &[T]) -> T {
         of[rng.usize(..of.len())].clone()
     }
     let spans = [1, 10, 100, 5_000].map(Duration::from_millis);
