@@ -5,6 +5,7 @@
 //! | [`callbacks`] | the six callbacks: when each is called, what it may do, what its result means |
 //! | [`lifecycle`] | the eight states, how one leads to the next, how to watch them |
 //! | [`errors`] | who is told of which failure, whose fault it is, what to do |
+//! | [`reconnecting`] | which failures are retried, how long the engine waits, a fresh request for each attempt |
 //! | [`stopping`] | stop, exit, restart and drop, and what each does with messages under way |
 //! | [`pausing`] | request and response on servers without ids |
 //! | [`sending`] | the three ways to send, what is bounded, what happens to what was not written |
@@ -24,6 +25,9 @@ pub mod lifecycle {}
 
 #[doc = include_str!("guide/pausing.md")]
 pub mod pausing {}
+
+#[doc = include_str!("guide/reconnecting.md")]
+pub mod reconnecting {}
 
 #[doc = include_str!("guide/sending.md")]
 pub mod sending {}

@@ -93,7 +93,9 @@ pub use config::EngineBuilder;
 pub use engine::{Control, Engine, Prepared};
 pub use error::*;
 pub use exclusive::Exclusive;
-pub use factory::{BearerToken, Endpoints, FromFn, HandshakeRequest, NextAttempt, RequestFactory};
+pub use factory::{
+    BearerToken, Endpoints, HandshakeRequest, NextAttempt, RequestFactory, RequestFn, request_fn,
+};
 pub use handler::{Callback, CloseCause, Closed, DynHandler, Handler, Initiator, Opened};
 pub use message::{CloseCode, CloseFrame, InvalidCloseFrame, Message, MessageKind};
 pub use retry::{Backoff, ExponentialBackoff, NoBackoff};

@@ -23,8 +23,8 @@ pub use endpoints::Endpoints;
 ///
 /// Given to [`EngineBuilder::request_factory`](crate::EngineBuilder::request_factory). It is asked before each dial,
 /// the first one included, and has [`request_timeout`](crate::EngineBuilder::request_timeout) to answer. Ready-made
-/// ones: [`Endpoints`] for a list of servers, [`BearerToken`] for a token that is refreshed when it is refused. Closures
-/// are factories by [`from_fn`](dyn RequestFactory::from_fn).
+/// ones: [`Endpoints`] for a list of servers, [`BearerToken`] for a token that is refreshed when it is refused. [`request_fn`]
+/// makes one of an async closure.
 ///
 /// # Cancel safety
 /// The future of [`request`](Self::request) is dropped when it takes too long or the engine is told to stop; what it
@@ -57,43 +57,41 @@ pub trait RequestFactory: Send + Sync + 'static {
     async fn request(&self, next: &NextAttempt) -> Result<HandshakeRequest, HandlerError>;
 }
 
-impl dyn RequestFactory {
-    /// A factory that is an async closure.
-    ///
-    /// # Examples
-    /// ```
-    /// use wscengine::{HandlerError, HandshakeRequest, NextAttempt, RequestFactory};
-    ///
-    /// let factory = <dyn RequestFactory>::from_fn(|next: NextAttempt| async move {
-    ///     let url = format!("wss://example.com/feed?attempt={}", next.attempt);
-    ///     Ok::<_, HandlerError>(HandshakeRequest::new(&url)?)
-    /// });
-    /// # fn is_factory(_: impl RequestFactory) {}
-    /// # is_factory(factory);
-    /// ```
-    pub fn from_fn<F, Made>(make: F) -> FromFn<F>
-    where
-        F: Fn(NextAttempt) -> Made + Send + Sync + 'static,
-        Made: Future<Output = Result<HandshakeRequest, HandlerError>> + Send,
-    {
-        FromFn { make }
-    }
+/// A factory that is an async closure.
+///
+/// # Examples
+/// ```
+/// use wscengine::{HandlerError, HandshakeRequest, NextAttempt, request_fn};
+///
+/// let factory = request_fn(|next: NextAttempt| async move {
+///     let url = format!("wss://example.com/feed?attempt={}", next.attempt);
+///     Ok::<_, HandlerError>(HandshakeRequest::new(&url)?)
+/// });
+/// # fn is_factory(_: impl wscengine::RequestFactory) {}
+/// # is_factory(factory);
+/// ```
+pub fn request_fn<F, Made>(make: F) -> RequestFn<F>
+where
+    F: Fn(NextAttempt) -> Made + Send + Sync + 'static,
+    Made: Future<Output = Result<HandshakeRequest, HandlerError>> + Send,
+{
+    RequestFn { make }
 }
 
-/// See [`from_fn`](dyn RequestFactory::from_fn).
+/// An async closure as a [`RequestFactory`]: see [`request_fn`].
 #[derive(Clone)]
-pub struct FromFn<F> {
+pub struct RequestFn<F> {
     make: F,
 }
 
-impl<F> fmt::Debug for FromFn<F> {
+impl<F> fmt::Debug for RequestFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromFn").finish_non_exhaustive()
+        f.debug_struct("RequestFn").finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl<F, Made> RequestFactory for FromFn<F>
+impl<F, Made> RequestFactory for RequestFn<F>
 where
     F: Fn(NextAttempt) -> Made + Send + Sync + 'static,
     Made: Future<Output = Result<HandshakeRequest, HandlerError>> + Send,

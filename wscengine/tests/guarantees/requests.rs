@@ -11,7 +11,7 @@ use wscengine::transport::HandshakeResponse;
 use wscengine::{
     AttemptError, BearerToken, ConnectError, ConnectErrorKind, Endpoints, HandlerError,
     HandshakeRequest, NextAttempt, NoBackoff, OutcomeKind, RequestErrorKind, RequestFactory,
-    StartError, Status,
+    StartError, Status, request_fn,
 };
 
 use crate::support::{
@@ -132,7 +132,7 @@ async fn a_session_closed_with_1008_brings_a_fresh_token() {
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_fails_or_panics_fails_the_attempt_and_is_asked_again() {
     let asked = AtomicU32::new(0);
-    let factory = <dyn RequestFactory>::from_fn(move |_| {
+    let factory = request_fn(move |_| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         async move {
             match number {
@@ -153,7 +153,7 @@ async fn a_factory_that_fails_or_panics_fails_the_attempt_and_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn a_start_whose_factory_fails_says_so_with_the_cause() {
     let (builder, server) = builder(Probe::default());
-    let factory = <dyn RequestFactory>::from_fn(|_| async { Err("closed today".into()) });
+    let factory = request_fn(|_| async { Err("closed today".into()) });
     let prepared = builder.request_factory(factory).build().unwrap();
     let error = within(prepared.start()).await.unwrap_err();
     let StartError::Attempt(AttemptError::Request(cause)) = &error else { panic!("{error}") };
@@ -165,7 +165,7 @@ async fn a_start_whose_factory_fails_says_so_with_the_cause() {
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_hangs_is_given_up_after_request_timeout() {
     let (builder, server) = builder(Probe::default());
-    let factory = <dyn RequestFactory>::from_fn(|_| std::future::pending());
+    let factory = request_fn(|_| std::future::pending());
     let prepared = builder.request_factory(factory).request_timeout(secs(3)).build().unwrap();
     let (error, took) = timed(prepared.start()).await;
     let StartError::Attempt(AttemptError::Request(error)) = error.unwrap_err() else { panic!() };
@@ -178,7 +178,7 @@ async fn a_factory_that_hangs_is_given_up_after_request_timeout() {
 async fn the_connect_timeout_begins_when_the_request_is_made() {
     let (builder, server) = builder(Probe::default());
     server.script([Fault::Hang]);
-    let factory = <dyn RequestFactory>::from_fn(|_| async {
+    let factory = request_fn(|_| async {
         tokio::time::sleep(secs(8)).await;
         Ok(HandshakeRequest::new("ws://server.test/")?)
     });
@@ -191,7 +191,7 @@ async fn the_connect_timeout_begins_when_the_request_is_made() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_the_factory_is_asked_is_at_once_and_nothing_is_dialled() {
     let asked = AtomicU32::new(0);
-    let factory = <dyn RequestFactory>::from_fn(move |_| {
+    let factory = request_fn(move |_| {
         let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
             if !first {
@@ -227,7 +227,7 @@ async fn what_a_factory_gives_is_checked_as_the_builder_checks() {
     ];
     for request in requests {
         let (builder, server) = builder(Probe::default());
-        let factory = <dyn RequestFactory>::from_fn(move |_| {
+        let factory = request_fn(move |_| {
             let request = request.clone();
             async { Ok(request) }
         });
@@ -242,7 +242,7 @@ async fn what_a_factory_gives_is_checked_as_the_builder_checks() {
 #[tokio::test(start_paused = true)]
 async fn headers_and_subprotocols_of_the_builder_are_sent_unless_the_factory_has_its_own() {
     let asked = AtomicU32::new(0);
-    let factory = <dyn RequestFactory>::from_fn(move |_| {
+    let factory = request_fn(move |_| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         async move {
             let request = HandshakeRequest::new("ws://server.test/")?;
