@@ -22,6 +22,8 @@ fn any_json() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         any::<i64>().prop_map(Json::from),
         any::<u64>().prop_map(Json::from),
+        // Written without a point, a whole number is read as an integer: these have a fraction.
+        any::<f64>().prop_filter_map("a fraction", |x| (x.fract() != 0.0).then(|| Json::from(x))),
         text().prop_map(Json::from),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
@@ -34,6 +36,9 @@ fn any_json() -> impl Strategy<Value = Json> {
 }
 
 proptest! {
+    // A failing case is printed in full and belongs into a test of its own, not into a file of seeds.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn wsrooms_frames_come_back(
         room in text(), event in text(), dst in text(), src in text(), payload in payload(),
@@ -69,8 +74,7 @@ proptest! {
     fn floats_come_back_as_the_same_number(number in any::<f64>()) {
         let written = json::encode(&number).unwrap();
         let read: Option<f64> = serde_json::from_str(written.get()).unwrap();
-        let near = |read: f64| read == number || ((read - number) / number).abs() < 1e-15;
-        prop_assert!(read.map_or(!number.is_finite(), near), "{}", written.get());
+        prop_assert_eq!(read, Some(number).filter(|number| number.is_finite()));
     }
 
     #[test]

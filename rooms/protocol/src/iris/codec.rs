@@ -198,3 +198,43 @@ fn typed_data(bytes: &[u8], at: usize) -> Result<(Kind, &[u8]), DecodeError> {
         _ => Err(DecodeError::TypeCutOff { at: at + bytes.len() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(message: &[u8]) -> DecodeError {
+        Codec::default().decode(message, &Limits::default()).unwrap_err()
+    }
+
+    #[test]
+    fn the_fault_says_which_byte_of_the_message_is_wrong() {
+        assert_eq!(fault(b"m:chat"), DecodeError::NameNotEnded { at: 2 });
+        assert_eq!(fault(b"m:a\xff;0;x"), DecodeError::NotUtf8 { at: 3 });
+        assert_eq!(fault(b"m:a;"), DecodeError::TypeCutOff { at: 4 });
+        assert_eq!(fault(b"m:a;0"), DecodeError::TypeCutOff { at: 5 });
+        assert_eq!(fault(b"m:a;7;x"), DecodeError::UnknownType { at: 4, found: b'7' });
+        assert_eq!(fault(b"m:a;10;x"), DecodeError::TypeNotEnded { at: 5 });
+        assert_eq!(fault(b"m:a;7;x").to_string(), "byte 4 is 0x37, not a type from 0 to 4");
+    }
+
+    #[test]
+    fn a_name_may_have_as_many_bytes_as_the_limit() {
+        let decode =
+            |limit| Codec::default().decode(b"m:ab;0;x", &Limits::default().max_name(limit));
+        assert!(decode(2).is_ok());
+        assert_eq!(decode(1), Err(DecodeError::NameTooLong { at: 2, length: 2, limit: 1 }));
+    }
+
+    #[test]
+    fn what_would_be_read_as_something_else_is_not_written() {
+        let codec = Codec::default();
+        let mut out = b"kept".to_vec();
+        let event = Frame::Event(Event { name: "a;b", kind: Kind::Text, data: b"" });
+        let semicolon = EncodeError::Semicolon { at: 1 };
+        assert_eq!(codec.encode_into(&event, &mut out), Err(semicolon));
+        assert_eq!(codec.encode_into(&Frame::Native(b"m:x"), &mut out), Err(EncodeError::Prefix));
+        assert_eq!(out, b"kept");
+        assert_eq!(codec.encode_unchecked(&event).as_bytes(), "m:a;b;0;");
+    }
+}

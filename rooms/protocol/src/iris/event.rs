@@ -201,10 +201,11 @@ fn loose_number(text: &str) -> Value<'_> {
     if text == "true" {
         return Value::Bool(true);
     }
-    // By the grammar of JSON, not of Rust, for which `inf` is a number too.
+    // By the grammar of JSON, not of Rust, for which `inf` is a number too; and without white space
+    // around it, which JSON allows and a number does not have.
     match serde_json::from_str::<f64>(text) {
-        Ok(number) => Value::Float(number),
-        Err(_) => Value::Text(text),
+        Ok(number) if text.trim() == text => Value::Float(number),
+        _ => Value::Text(text),
     }
 }
 
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(value("1e5"), "Float(100000.0)");
         assert_eq!(value("9223372036854775808"), "Float(9.223372036854776e18)");
         assert_eq!(value("true"), "Bool(true)");
-        for text in ["", " ", "0x10", "Infinity", "inf", "NaN"] {
+        for text in ["", " ", " 5", "1.5 ", "0x10", "Infinity", "inf", "NaN"] {
             assert_eq!(value(text), format!("Text({text:?})"));
         }
     }
