@@ -93,7 +93,7 @@ fn check_counts(batch: &Batch, plain: &VecDeque<Entry>) {
         Entry::Pong(_) | Entry::Ping | Entry::Close(_) => 0,
     };
     assert_eq!(batch.len(), plain.len());
-    assert_eq!(batch.payload_bytes(), plain.iter().map(bytes).sum());
+    assert_eq!(batch.payload_bytes(), plain.iter().map(bytes).sum::<usize>());
     assert_eq!(batch.is_lent(), plain.iter().any(|entry| matches!(entry, Entry::Range(..))));
 }
 

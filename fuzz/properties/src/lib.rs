@@ -12,6 +12,7 @@ mod config;
 mod frames;
 mod handshake;
 mod redact;
+mod rooms;
 mod script;
 mod wire;
 
@@ -21,4 +22,5 @@ pub use config::config;
 pub use frames::frames;
 pub use handshake::handshake;
 pub use redact::redact;
+pub use rooms::rooms;
 pub use wscengine::fuzzing::{heartbeat, inbox, lifecycle, retry_after, send_queue};

@@ -10,10 +10,12 @@ pub fn redact(input: &[u8]) {
     let shown = wscengine::redact(&url);
     assert_eq!(shown, expected(&url));
 
-    let again: Url = shown.parse().expect("what is shown is a URL");
-    assert_eq!((again.username(), again.password(), again.fragment()), ("", None, None));
-    assert_eq!(wscengine::redact(&again), shown, "it is shown the same again");
-
+    // Of some URLs the text is not that of the same URL again, such as `file://host/e:/`.
+    if url.as_str().parse().as_ref() == Ok(&url) {
+        let again: Url = shown.parse().expect("what is shown is a URL");
+        assert_eq!((again.username(), again.password(), again.fragment()), ("", None, None));
+        assert_eq!(wscengine::redact(&again), shown, "it is shown the same again");
+    }
     let debug = format!("{:?}", ConnectRequest::new(url));
     assert!(debug.starts_with(&format!("ConnectRequest {{ url: {shown:?}, headers: [], ")));
 }

@@ -71,5 +71,6 @@ tests! {
     lifecycle: every_kept_life_of_an_engine_breaks_no_promise,
     redact: every_kept_url_is_shown_without_its_secrets,
     retry_after: every_kept_retry_after_is_a_delay_or_nothing,
+    rooms: every_kept_room_message_is_written_as_it_was_read,
     send_queue: every_kept_send_queue_loses_no_message_and_no_room,
 }
