@@ -50,6 +50,7 @@ async def handle(connection):
         "open",
         subprotocol=connection.subprotocol,
         offered=connection.request.headers.get("Sec-WebSocket-Extensions"),
+        authorization=connection.request.headers.get("Authorization"),
         extensions=connection.response.headers.get("Sec-WebSocket-Extensions"),
     )
     try:

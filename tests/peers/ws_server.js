@@ -37,6 +37,7 @@ function serve(ws, request) {
   report('open', {
     subprotocol: ws.protocol || null,
     offered: request.headers['sec-websocket-extensions'] ?? null,
+    authorization: request.headers.authorization ?? null,
     extensions: ws.extensions || null,
   });
   ws.on('message', (data, binary) => ws.send(data, { binary }));

@@ -1,16 +1,38 @@
 //! Servers that refuse, and when the engine asks them again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::{Event, Reporter, within};
 use serde_json::json;
-use wscengine::{AttemptError, Initiator, OutcomeKind};
+use wscengine::{AttemptError, BearerToken, Initiator, OutcomeKind};
 
 use crate::harness::{Server, for_each_server, quick, reopened, started};
 
 for_each_server! {
+    a_401_is_answered_with_a_fresh_token,
     a_401_after_a_session_ends_the_engine_that_has_no_other_credentials,
     a_503_with_retry_after_is_tried_again_and_not_before,
+}
+
+async fn a_401_is_answered_with_a_fresh_token(server: Server) {
+    let mut peer = server.start(json!({ "refuse": [{ "status": 401 }] })).await;
+    let fetched = Arc::new(AtomicU32::new(0));
+    let counter = fetched.clone();
+    let tokens = BearerToken::new(move || {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(format!("token-{number}")) }
+    });
+    let (reporter, mut events) = Reporter::new();
+    let prepared = quick(&peer.url(), reporter).request_factory(tokens).build().unwrap();
+    let engine = within(prepared.start()).await.unwrap();
+    events.restart_error().await;
+    assert!(!events.opened().await);
+    assert_eq!(peer.event("refused").await["status"], 401);
+    assert_eq!(peer.event("open").await["authorization"], "Bearer token-1");
+    assert_eq!(fetched.load(Ordering::SeqCst), 2);
+    within(engine.stop()).await;
 }
 
 async fn a_401_after_a_session_ends_the_engine_that_has_no_other_credentials(server: Server) {
