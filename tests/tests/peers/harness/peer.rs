@@ -1,8 +1,9 @@
 //! A peer: a child process that says in lines of JSON what it sees, and does what it is told in the same way.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
     events: UnboundedReceiver<Value>,
     host: Ipv4Addr,
     port: u16,
+    /// Where nginx keeps its files.
+    folder: Option<PathBuf>,
 }
 
 impl Server {
@@ -84,12 +87,13 @@ impl Peer {
     async fn nginx_on(host: Ipv4Addr, port: u16, upstream: String, read_timeout: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{host}"));
         let options = json!({
-            "nginx": program("nginx"), "folder": folder,
+            "nginx": program("nginx"), "folder": &folder,
             "upstream": upstream, "read_timeout": read_timeout,
         });
         let mut command = bound_to_us(&program("python3"));
         command.arg(script("nginx_proxy.py")).arg(with_address(options, host, port).to_string());
         let mut peer = Self::spawn(command, host, "port").await;
+        peer.folder = Some(folder);
         within(peer.accepts()).await;
         peer
     }
@@ -109,7 +113,7 @@ impl Peer {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
         let events = lines(BufReader::new(child.stdout.take().unwrap()));
         let commands = commands_to(child.stdin.take().unwrap());
-        let mut peer = Self { child, commands, events, host, port: 0 };
+        let mut peer = Self { child, commands, events, host, port: 0, folder: None };
         let said = peer.event(event).await;
         peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
         peer
@@ -173,6 +177,9 @@ impl Drop for Peer {
         // It may have ended before.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 }
 
