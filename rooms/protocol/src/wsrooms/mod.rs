@@ -24,7 +24,8 @@
 //!
 //! # Two ways to look at a frame
 //! A server asks [`Frame::request`] what a client wants, a client [`Frame::notice`] what the server
-//! tells. To overwrite `src` before a relay, set the field and encode again.
+//! tells. To overwrite `src` before a relay, set the field and encode again; where it is the sender's id
+//! already, what was received can be relayed as it is, since each message has one form only.
 
 mod error;
 mod frame;
