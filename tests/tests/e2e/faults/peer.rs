@@ -13,7 +13,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-/// Echoes; after it was sent [`PUSH`], it also sends `push 0`, `push 1`, ... at a steady pace.
+/// Echoes; after it was sent [`PUSH`], it also sends `push 0`, `push 1`, ... at a steady pace. Told to close, it sends a
+/// number of them in one write with its close frame.
 pub(crate) struct Peer {
     addr: SocketAddr,
     close: watch::Sender<u16>,
@@ -25,6 +26,9 @@ pub(crate) const PUSH: &str = "push";
 
 /// Slow enough to leave the machine to others, quick enough that a fault meets one.
 const PACE: Duration = Duration::from_millis(5);
+
+/// How many messages come in one piece with the close frame.
+const LAST_WORDS: usize = 20;
 
 impl Peer {
     pub(crate) async fn start() -> Self {
@@ -67,10 +71,17 @@ async fn accept(listener: TcpListener, close: watch::Sender<u16>) {
 async fn serve(stream: TcpStream, mut close: watch::Receiver<u16>) {
     // Whoever comes through a faulty proxy may not get as far as that.
     let Ok(mut socket) = accept_async(stream).await else { return };
+    let mut pushes = Pushes { wanted: false, sent: 0 };
     let code = tokio::select! {
         biased;
-        Ok(()) = close.changed() => *close.borrow(),
-        result = talk(&mut socket) => match result {
+        Ok(()) = close.changed() => {
+            for _ in 0..LAST_WORDS {
+                // An error comes back from the next call.
+                let _ = socket.feed(pushes.next()).await;
+            }
+            *close.borrow()
+        }
+        result = talk(&mut socket, &mut pushes) => match result {
             Err(Error::Protocol(_)) => 1002,
             Err(Error::Utf8(_)) => 1007,
             Ok(()) | Err(_) => return,
@@ -80,25 +91,32 @@ async fn serve(stream: TcpStream, mut close: watch::Receiver<u16>) {
     linger(socket.get_mut()).await;
 }
 
+struct Pushes {
+    wanted: bool,
+    sent: usize,
+}
+
+impl Pushes {
+    fn next(&mut self) -> Message {
+        self.sent += 1;
+        Message::text(format!("{PUSH} {}", self.sent - 1))
+    }
+}
+
 /// Ends with the connection, or with the error that its peer made.
-async fn talk(socket: &mut WebSocketStream<TcpStream>) -> Result<(), Error> {
-    let mut pushed = None;
+async fn talk(socket: &mut WebSocketStream<TcpStream>, pushes: &mut Pushes) -> Result<(), Error> {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) if text == PUSH => pushed = Some(0),
+                Some(Ok(Message::Text(text))) if text == PUSH => pushes.wanted = true,
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => socket.send(message).await?,
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             },
-            _ = pace.tick(), if pushed.is_some() => {
-                let number = pushed.get_or_insert(0);
-                socket.send(Message::text(format!("{PUSH} {number}"))).await?;
-                *number += 1;
-            }
+            _ = pace.tick(), if pushes.wanted => socket.send(pushes.next()).await?,
         }
     }
 }
