@@ -24,11 +24,15 @@ pub(crate) enum What {
     // The connector, beneath the engine.
     Dial { dial: u32 },
     Connected { dial: u32, port: u16 },
-    DialFailed { dial: u32 },
+    DialFailed { dial: u32, kind: &'static str },
     /// The dial, or the stream it led to, is gone.
     Gone { dial: u32 },
     // The backoff policy was asked.
     Delay { retry: u32, delay: Duration },
+    /// The classifier was asked.
+    Judged { kind: String, asked_for: Option<Duration>, ruling: Ruling },
+    /// The request factory was asked.
+    Making { attempt: u32, refresh: bool },
     // Callbacks.
     Begin { call: u64, callback: Callback, session: u32, told: Told },
     End { call: u64, callback: Callback, session: u32, how: How },
@@ -38,6 +42,8 @@ pub(crate) enum What {
     /// A request that waits for nothing.
     Request { op: Op },
     Status { status: Shown },
+    Outcome { outcome: Answer },
+    Stats { sessions: u64, panics: u64, dropped: u64 },
     // The server, on one connection.
     Accepted { port: u16 },
     Upgraded { port: u16 },
@@ -62,9 +68,18 @@ pub(crate) enum What {
 pub(crate) enum Told {
     Opened { port: u16, restarting: bool, attempt: u32, previous: Option<Cause> },
     Message { port: u16, k: u64 },
-    Closed { cause: Cause, restarting: bool, unhandled: usize, unsent: usize },
+    /// `last_read` is when the last byte had come.
+    Closed { cause: Cause, restarting: bool, unhandled: usize, unsent: usize, last_read: Duration },
     Retry { retry: u32, error: String },
     Nothing,
+}
+
+/// What the classifier said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    Retry(Duration),
+    Refresh(Duration),
+    Fatal,
 }
 
 /// Why a session ended.
@@ -110,11 +125,12 @@ pub(crate) enum Op {
     LastHandle,
     Send { way: Way, session: Option<u32>, sender: u32, k: u64 },
     Pause { session: Option<u32>, hold: Option<Duration> },
-    Recv { session: u32, matching: Option<Modulo> },
-    HolderSend { session: u32, sender: u32, k: u64 },
-    HolderPing { session: u32 },
+    /// `hold` is the call that gave the connection: a pause, or the callback that was given it.
+    Recv { hold: u64, session: u32, matching: Option<Modulo> },
+    HolderSend { hold: u64, session: u32, sender: u32, k: u64 },
+    HolderPing { hold: u64, session: u32 },
     /// The holder gives the connection back.
-    Release { session: u32 },
+    Release { hold: u64, session: u32 },
     Ping { session: Option<u32> },
 }
 

@@ -14,7 +14,7 @@ use crate::event::{How, Op, Told, What};
 use crate::net::Net;
 use crate::record::{Planned, Record};
 use crate::scenario::{Doing, Habits, pick};
-use crate::user::calls::{self, Caller};
+use crate::user::calls::{self, Caller, Held};
 use crate::user::slot::Slot;
 use crate::wire;
 
@@ -88,12 +88,15 @@ impl SimHandler {
             }
             Doing::Talk => {
                 if let Some(conn) = conn {
-                    caller.holder_send(conn, 0, 20).await?;
-                    caller.recv(conn, None).await?;
+                    let mut held = Held { conn, hold: call };
+                    caller.holder_send(&mut held, 0, 20).await?;
+                    caller.recv(&mut held, None).await?;
                 }
             }
             Doing::Send => match (conn, session) {
-                (Some(conn), _) => caller.holder_send(conn, 0, 0).await?,
+                (Some(conn), _) => {
+                    caller.holder_send(&mut Held { conn, hold: call }, 0, 0).await?;
+                }
                 (None, Some(session)) => caller.send(session, 0, 0).await?,
                 (None, None) => {}
             },
@@ -106,9 +109,10 @@ impl SimHandler {
             }
             Doing::Pause => {
                 if let Some(session) = session {
-                    let mut held = caller.pause(session, Some(Duration::from_millis(200))).await?;
-                    let _ = caller.recv(&mut held, None).await;
-                    caller.release(held);
+                    let limit = Some(Duration::from_millis(200));
+                    let (mut conn, hold) = caller.pause(session, limit).await?;
+                    let _ = caller.recv(&mut Held { conn: &mut conn, hold }, None).await;
+                    caller.release(conn, hold);
                 }
             }
         }
@@ -176,6 +180,7 @@ impl Handler for SimHandler {
             restarting: closed.restarting,
             unhandled: closed.unhandled,
             unsent: closed.unsent,
+            last_read: self.net.link().last_read,
         };
         let session = conn.session().clone();
         let running = self.begin(Callback::OnClose, Some(&session), told);

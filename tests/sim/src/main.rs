@@ -1,9 +1,12 @@
 //! Deterministic simulation of the engine: see README.md beside this package.
 
 mod convert;
+mod check;
 mod event;
 mod handler;
+mod monitor;
 mod net;
+mod policies;
 mod record;
 mod run;
 mod scenario;
@@ -36,7 +39,7 @@ fn main() {
         let record = Record::new(true);
         run::run(&scenario, &record);
         println!("hash {:016x}", record.hash());
-        for broken in record.take_broken() {
+        for broken in record.take_broken().into_iter().chain(check::check(&scenario, &record.events())) {
             println!("BROKEN {broken:?}");
         }
         return;
@@ -46,7 +49,11 @@ fn main() {
         let mut hash = [0; 2];
         for h in &mut hash {
             let record = Record::new(false);
-            run::run(&Scenario::of(seed), &record);
+            let scenario = Scenario::of(seed);
+            run::run(&scenario, &record);
+            for broken in check::check(&scenario, &record.events()) {
+                println!("seed {seed} BROKEN {broken:?}");
+            }
             *h = record.hash();
             for broken in record.take_broken() {
                 println!("seed {seed} BROKEN {broken:?}");

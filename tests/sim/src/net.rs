@@ -16,12 +16,14 @@ use wscengine_dial::{BoxedIo, Connector, Target};
 use crate::event::What;
 use crate::record::{Planned, Record};
 use crate::scenario::{DialFault, Network, StreamFault, pick};
+use crate::user::slot::Slot;
 
 /// What is known of the engine's connections; shared with those who watch.
 #[derive(Clone)]
 pub(crate) struct Net {
     inner: Arc<Mutex<Inner>>,
     record: Record,
+    slot: Slot,
 }
 
 struct Inner {
@@ -30,6 +32,14 @@ struct Inner {
     dials: u32,
     live: u32,
     link: Link,
+    before: Before,
+}
+
+/// What the engine had counted when its last stream was gone: what the next session begins with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
 }
 
 /// The newest stream.
@@ -44,9 +54,14 @@ pub(crate) struct Link {
 }
 
 impl Net {
-    pub(crate) fn new(network: Network, rng: Rng, record: Record) -> Self {
-        let inner = Inner { rng, network, dials: 0, live: 0, link: Link::default() };
-        Self { inner: Arc::new(Mutex::new(inner)), record }
+    pub(crate) fn new(network: Network, rng: Rng, record: Record, slot: Slot) -> Self {
+        let (link, before) = (Link::default(), Before::default());
+        let inner = Inner { rng, network, dials: 0, live: 0, link, before };
+        Self { inner: Arc::new(Mutex::new(inner)), record, slot }
+    }
+
+    pub(crate) fn before(&self) -> Before {
+        self.lock().before
     }
 
     /// The newest stream.
@@ -90,7 +105,13 @@ struct Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.net.lock().live -= 1;
+        let stats = self.net.slot.stats();
+        let mut inner = self.net.lock();
+        inner.live -= 1;
+        if let Some(stats) = stats {
+            inner.before = Before { received: stats.messages_received, sent: stats.messages_sent };
+        }
+        drop(inner);
         self.net.record.note(What::Gone { dial: self.dial });
     }
 }
@@ -104,7 +125,8 @@ impl Connector for SimConnector {
         let (live, dial_fault, stream_fault) = self.0.begin();
         let dial = live.dial;
         let failed = |kind| {
-            self.0.record.note(What::DialFailed { dial });
+            let name = if kind == ConnectErrorKind::Resolve { "Resolve" } else { "Connect" };
+            self.0.record.note(What::DialFailed { dial, kind: name });
             Err(ConnectError::new(kind))
         };
         match dial_fault {

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::event::{Event, Op, What};
+use wscengine::Callback;
+
+use crate::event::{Answer, Event, Op, What};
 
 /// The record of one run, shared by all who take part.
 #[derive(Clone, Default)]
@@ -27,6 +29,39 @@ struct Inner {
     tracing: bool,
     calls: u64,
     waiting: BTreeMap<u64, Op>,
+    counts: Counts,
+}
+
+/// What the newest session has taken and given so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) session: u32,
+    /// Messages that a callback or a holder was given.
+    pub(crate) taken: u64,
+    /// Messages that were accepted for sending.
+    pub(crate) accepted: u64,
+}
+
+impl Counts {
+    fn count(&mut self, what: &What) {
+        match what {
+            What::Begin { callback: Callback::OnOpen, session, .. } => {
+                *self = Self { session: *session, ..Self::default() };
+            }
+            What::Begin { callback: Callback::OnMessage, session, .. }
+            | What::Answer { op: Op::Recv { session, .. }, result: Answer::Message { .. }, .. }
+                if *session == self.session =>
+            {
+                self.taken += 1;
+            }
+            What::Answer {
+                op: Op::Send { session: Some(session), .. } | Op::HolderSend { session, .. },
+                result: Answer::Ok,
+                ..
+            } if *session == self.session => self.accepted += 1,
+            _ => {}
+        }
+    }
 }
 
 /// A promise that was not kept.
@@ -55,6 +90,7 @@ impl Record {
             What::Answer { call, .. } => _ = inner.waiting.remove(call),
             _ => {}
         }
+        inner.counts.count(&what);
         let event = Event { at, what };
         if inner.tracing {
             println!("{event}");
@@ -91,6 +127,10 @@ impl Record {
     /// The calls that have no answer yet.
     pub(crate) fn waiting(&self) -> Vec<Op> {
         self.lock().waiting.values().cloned().collect()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.lock().counts
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

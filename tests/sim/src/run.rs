@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use wscengine::{Backoff, Control, Engine, ExponentialBackoff, Prepared, Status};
+use wscengine::{Control, Engine, Prepared, Status};
 use wscengine_dial::Dialer;
 use wscengine_tungstenite::TungsteniteTransport;
 
 use crate::convert;
 use crate::event::{Answer, Op, What};
 use crate::handler::SimHandler;
+use crate::monitor::Monitor;
 use crate::net::{Net, SimConnector};
+use crate::policies::{self, SimFactory, WatchedBackoff, WatchedClassifier};
 use crate::record::{Record, take_panics};
-use crate::scenario::{Fault, Finish, Options, Scenario, StartWay};
+use crate::scenario::{Fault, Finish, Scenario, StartWay};
 use crate::server::{self, Shared};
 use crate::user::slot::Slot;
 use crate::user::{self, calls};
@@ -34,7 +36,6 @@ type SimTransport = TungsteniteTransport;
 /// Runs a scenario, and records it.
 pub(crate) fn run(scenario: &Scenario, record: &Record) {
     take_panics();
-    let net = Net::new(scenario.network.clone(), scenario.rng(1), record.clone());
     let shared = Arc::new(Shared::new(scenario.clone(), record.clone()));
     let limit = scenario.length + scenario.options.stop + Duration::from_secs(20);
     let mut sim = turmoil::Builder::new()
@@ -46,9 +47,9 @@ pub(crate) fn run(scenario: &Scenario, record: &Record) {
         .tcp_capacity(scenario.network.capacity)
         .build();
     sim.host("server", move || server::run(shared.clone()));
-    let (plan, user_record, user_net) = (scenario.clone(), record.clone(), net.clone());
+    let (plan, user_record) = (scenario.clone(), record.clone());
     sim.client("engine", async move {
-        use_engine(plan, user_record, user_net).await;
+        use_engine(plan, user_record).await;
         Ok(())
     });
     let mut faults = scenario.network.faults.iter().peekable();
@@ -91,11 +92,13 @@ fn apply(sim: &mut turmoil::Sim<'_>, fault: Fault) {
 }
 
 /// The user's whole life with the engine.
-async fn use_engine(scenario: Scenario, record: Record, net: Net) {
+async fn use_engine(scenario: Scenario, record: Record) {
     let slot = match scenario.user.finish {
         Finish::LastHandle => Slot::alone(),
         _ => Slot::default(),
     };
+    let net =
+        Net::new(scenario.network.clone(), scenario.rng(1), record.clone(), slot.clone());
     let handler = SimHandler {
         habits: scenario.habits.clone(),
         record: record.clone(),
@@ -103,12 +106,14 @@ async fn use_engine(scenario: Scenario, record: Record, net: Net) {
         rng: Mutex::new(scenario.rng(2)),
         slot: slot.clone(),
     };
-    let prepared = match prepare(&scenario.options, handler, &net, &record) {
+    let prepared = match prepare(&scenario, handler, &net, &record) {
         Ok(prepared) => prepared,
         Err(error) => return record.broken("the scenario is valid", error.to_string()),
     };
     let control = prepared.control();
     let watching = tokio::spawn(watch(control.clone(), record.clone()));
+    let monitor = Monitor::new(&scenario, &record, &net, &slot, control.status());
+    let monitoring = tokio::spawn(monitor.run());
     let exiting = exit_early(scenario.user.start, &control, &record);
     if let Some(engine) = start(&scenario, prepared, &record).await {
         live(&scenario, engine, &slot, &record).await;
@@ -117,9 +122,17 @@ async fn use_engine(scenario: Scenario, record: Record, net: Net) {
     if timeout(bound, ended(&control)).await.is_err() {
         record.broken("7: stop is bounded by stop_timeout", "the engine does not end");
     }
+    if let Status::Stopped { outcome } = &*control.status().borrow() {
+        record.note(What::Outcome { outcome: convert::outcome(outcome) });
+    }
+    if let Some(stats) = slot.stats() {
+        let (sessions, panics, dropped) = (stats.sessions, stats.panics, stats.dropped_callbacks);
+        record.note(What::Stats { sessions, panics, dropped });
+    }
     slot.take();
     exiting.into_iter().for_each(|task| task.abort());
     let _ = timeout(AFTERMATH, watching).await;
+    let _ = timeout(AFTERMATH, monitoring).await;
     // One more step, for whatever is to go on its own.
     sleep(Duration::from_millis(5)).await;
     aftermath(&net, &record);
@@ -253,15 +266,16 @@ async fn watch(control: Control, record: Record) {
 }
 
 fn prepare(
-    options: &Options,
+    scenario: &Scenario,
     handler: SimHandler,
     net: &Net,
     record: &Record,
 ) -> Result<Prepared<SimTransport, SimHandler>, wscengine::ConfigError> {
+    let options = &scenario.options;
     let dialer = Dialer::default().connector(SimConnector(net.clone()));
     let transport = TungsteniteTransport::new().dialer(dialer);
     let mut builder = Engine::builder(transport, handler)
-        .url(format!("ws://server:{}/", server::PORT))
+        .url(policies::url())
         .workers(options.workers)
         .read_ahead(options.read_ahead.0, options.read_ahead.1)
         .send_queue(options.send_queue.0, options.send_queue.1)
@@ -286,13 +300,13 @@ fn prepare(
         .auto_reconnect(options.auto_reconnect)
         .retry_first(options.retry_first)
         .seed(options.seed)
-        .backoff(Watched {
-            policy: ExponentialBackoff::new()
-                .base(options.base)
-                .factor(options.factor)
-                .cap(options.cap),
-            record: record.clone(),
-        });
+        .request_timeout(options.request)
+        .classifier(WatchedClassifier::new(record.clone()))
+        .backoff(WatchedBackoff::new(options, record.clone()));
+    if let Some(making) = options.making.clone() {
+        let rng = Mutex::new(scenario.rng(3));
+        builder = builder.request_factory(SimFactory { making, rng, record: record.clone() });
+    }
     if let Some(keys) = options.keys {
         builder = builder.ordered_by(move |message| {
             let of = message.text().and_then(crate::wire::read_server_text);
@@ -300,24 +314,4 @@ fn prepare(
         });
     }
     builder.build()
-}
-
-/// The default policy, and a note of each delay.
-struct Watched {
-    policy: ExponentialBackoff,
-    record: Record,
-}
-
-impl Backoff for Watched {
-    fn delay(&self, retry: u32, random: f64) -> Duration {
-        let delay = self.policy.delay(retry, random);
-        self.record.note(What::Delay { retry, delay });
-        delay
-    }
-}
-
-impl std::fmt::Debug for Watched {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.policy.fmt(f)
-    }
 }

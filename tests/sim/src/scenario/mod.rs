@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 pub(crate) use network::{DialFault, Fault, Network, StreamFault};
-pub(crate) use options::Options;
+pub(crate) use options::{Making, Options};
 pub(crate) use server::{End, Greeting, Serving};
 pub(crate) use user::{Actor, Doing, Finish, Habits, StartWay, User};
 

@@ -38,6 +38,31 @@ pub(crate) struct Options {
     pub(crate) factor: f64,
     pub(crate) cap: Duration,
     pub(crate) seed: u64,
+    pub(crate) request: Duration,
+    /// What the request factory does, if there is one; each attempt meets one of them.
+    pub(crate) making: Option<Vec<Making>>,
+}
+
+/// What a request factory does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Making {
+    Quick,
+    Late(Duration),
+    Fails,
+    Hangs,
+    Panics,
+}
+
+impl Making {
+    fn draw(rng: &mut Rng) -> Self {
+        match rng.u8(..10) {
+            0 => Self::Fails,
+            1 => Self::Hangs,
+            2 => Self::Panics,
+            3 | 4 => Self::Late(ms(rng, 1..=600)),
+            _ => Self::Quick,
+        }
+    }
 }
 
 impl Options {
@@ -74,6 +99,9 @@ impl Options {
             factor: pick(rng, &[1.0, 1.5, 2.0, 3.0]),
             cap: pick(rng, &[50, 500, 2_000, 30_000]).millis(),
             seed: rng.u64(..),
+            request: ms(rng, 100..=1_000),
+            making: one_in(rng, 4)
+                .then(|| (0..rng.usize(1..=4)).map(|_| Making::draw(rng)).collect()),
         }
     }
 }

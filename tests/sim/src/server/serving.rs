@@ -58,9 +58,13 @@ impl Server {
         let mut next_message = began;
         let mut next_ping = self.plan.ping_every.map(|every| began + every);
         let end_at = self.plan.end.as_ref().map(|(after, _)| began + *after);
+        let mut told = false;
         let deaf_at = self.plan.deaf_after.map(|after| began + after);
         loop {
             let deaf = deaf_at.is_some_and(|at| at <= Instant::now());
+            if deaf && !std::mem::replace(&mut told, true) {
+                self.record.note(What::ServerDid { port: self.port, what: "stops reading" });
+            }
             let due = tokio::select! {
                 biased;
                 () = at(end_at) => Due::End,

@@ -5,9 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use wscengine::Exclusive;
 
-use super::calls::Caller;
+use super::calls::{Caller, Held};
 use super::slot::Slot;
 use crate::event::{Modulo, Op, Way, What};
 use crate::record::Record;
@@ -103,20 +102,21 @@ impl Acting {
             (_, _, Some(session)) => timeout(patience, self.caller.pause(&session, hold)).await,
             (_, _, None) => return,
         };
-        let Ok(Ok(mut held)) = granted else { return };
+        let Ok(Ok((mut conn, hold))) = granted else { return };
         for _ in 0..takes {
             *k += 1;
+            let mut held = Held { conn: &mut conn, hold };
             if !self.take(&mut held, *k, matching, patience).await {
                 break;
             }
         }
-        self.caller.release(held);
+        self.caller.release(conn, hold);
     }
 
     /// Does one thing with the connection; says whether there is any use in going on.
     async fn take(
         &mut self,
-        held: &mut Exclusive,
+        held: &mut Held<'_>,
         k: u64,
         matching: Option<Modulo>,
         patience: Duration,

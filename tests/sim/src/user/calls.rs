@@ -16,6 +16,12 @@ pub(crate) struct Caller {
     pub(crate) sender: u32,
 }
 
+/// A connection that is held, and the call that gave it.
+pub(crate) struct Held<'a> {
+    pub(crate) conn: &'a mut Exclusive,
+    pub(crate) hold: u64,
+}
+
 /// A call, until its answer is known. One that is dropped before has been given up.
 struct Asked {
     record: Record,
@@ -31,8 +37,10 @@ impl Asked {
         Self { record: record.clone(), call, op, answer: Answer::GivenUp }
     }
 
-    fn answer(mut self, answer: Answer) {
+    /// Ends it, and gives its number.
+    fn answer(mut self, answer: Answer) -> u64 {
         self.answer = answer;
+        self.call
     }
 }
 
@@ -113,13 +121,13 @@ impl Caller {
 
     pub(crate) async fn holder_send(
         &self,
-        conn: &mut Exclusive,
+        held: &mut Held<'_>,
         k: u64,
         fill: usize,
     ) -> Result<(), SendError> {
-        let session = self.number(conn.session());
-        let asked = self.ask(Op::HolderSend { session, sender: self.sender, k });
-        let result = conn.send(wire::client_text(session, self.sender, k, fill)).await;
+        let session = self.number(held.conn.session());
+        let asked = self.ask(Op::HolderSend { hold: held.hold, session, sender: self.sender, k });
+        let result = held.conn.send(wire::client_text(session, self.sender, k, fill)).await;
         asked.answer(sent(&result));
         result
     }
@@ -128,28 +136,28 @@ impl Caller {
         &self,
         session: &Session,
         hold: Option<Duration>,
-    ) -> Result<Exclusive, PauseError> {
+    ) -> Result<(Exclusive, u64), PauseError> {
         let asked = self.ask(Op::Pause { session: Some(self.number(session)), hold });
         let result = match hold {
             None => session.pause().await,
             Some(hold) => session.pause_for(hold).await,
         };
-        asked.answer(self.paused(&result));
-        result
+        let hold = asked.answer(self.paused(&result));
+        result.map(|conn| (conn, hold))
     }
 
     pub(crate) async fn engine_pause(
         &self,
         engine: &Engine,
         hold: Option<Duration>,
-    ) -> Result<Exclusive, PauseError> {
+    ) -> Result<(Exclusive, u64), PauseError> {
         let asked = self.ask(Op::Pause { session: None, hold });
         let result = match hold {
             None => engine.pause().await,
             Some(hold) => engine.pause_for(hold).await,
         };
-        asked.answer(self.paused(&result));
-        result
+        let hold = asked.answer(self.paused(&result));
+        result.map(|conn| (conn, hold))
     }
 
     fn paused(&self, result: &Result<Exclusive, PauseError>) -> Answer {
@@ -162,15 +170,16 @@ impl Caller {
     /// Receives the next message, or the next of those.
     pub(crate) async fn recv(
         &self,
-        conn: &mut Exclusive,
+        held: &mut Held<'_>,
         matching: Option<Modulo>,
     ) -> Result<(), HandlerError> {
-        let session = self.number(conn.session());
-        let asked = self.ask(Op::Recv { session, matching });
+        let session = self.number(held.conn.session());
+        let asked = self.ask(Op::Recv { hold: held.hold, session, matching });
         let result = match matching {
-            None => conn.recv().await,
+            None => held.conn.recv().await,
             Some(modulo) => {
-                conn.recv_matching(|message| {
+                held.conn
+                    .recv_matching(|message| {
                     let of = message.text().and_then(wire::read_server_text);
                     of.is_some_and(|(_, k)| modulo.matches(k))
                 })
@@ -189,10 +198,10 @@ impl Caller {
     }
 
     /// Gives the connection back.
-    pub(crate) fn release(&self, held: Exclusive) {
-        let session = self.number(held.session());
-        drop(held);
-        self.record.note(What::Request { op: Op::Release { session } });
+    pub(crate) fn release(&self, conn: Exclusive, hold: u64) {
+        let session = self.number(conn.session());
+        drop(conn);
+        self.record.note(What::Request { op: Op::Release { hold, session } });
     }
 
     pub(crate) async fn ping(&self, session: &Session) {
@@ -200,9 +209,10 @@ impl Caller {
         asked.answer(pinged(&session.ping().await));
     }
 
-    pub(crate) async fn holder_ping(&self, conn: &mut Exclusive) {
-        let asked = self.ask(Op::HolderPing { session: self.number(conn.session()) });
-        asked.answer(pinged(&conn.ping().await));
+    pub(crate) async fn holder_ping(&self, held: &mut Held<'_>) {
+        let session = self.number(held.conn.session());
+        let asked = self.ask(Op::HolderPing { hold: held.hold, session });
+        asked.answer(pinged(&held.conn.ping().await));
     }
 }
 

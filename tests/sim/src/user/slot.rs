@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wscengine::{Engine, Session, Status};
+use wscengine::{Engine, Session, Stats, Status};
 
 /// The handle, once the engine has started and until it is given up.
 #[derive(Clone, Default)]
@@ -40,6 +40,11 @@ impl Slot {
     /// The session there is.
     pub(crate) fn session(&self) -> Option<Session> {
         self.lock().engine.as_ref().and_then(Engine::session)
+    }
+
+    /// What the engine has counted.
+    pub(crate) fn stats(&self) -> Option<Stats> {
+        self.lock().engine.as_ref().map(Engine::stats)
     }
 
     /// Whether the engine has ended, or nobody has a handle of it any more.

@@ -1,0 +1,51 @@
+//! Which promises of the engine a run has broken: read from the record, when the run is over.
+
+mod backoff;
+mod callbacks;
+mod calls;
+mod leases;
+mod messages;
+mod pings;
+mod sends;
+mod stop;
+mod story;
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::record::Broken;
+use crate::scenario::Scenario;
+
+use story::Story;
+
+/// All that was broken, in no order.
+pub(crate) fn check(scenario: &Scenario, events: &[Event]) -> Vec<Broken> {
+    let story = Story::new(scenario, events);
+    let mut verdict = Verdict { broken: Vec::new() };
+    callbacks::check(&story, &mut verdict);
+    stop::check(&story, &mut verdict);
+    backoff::check(&story, &mut verdict);
+    messages::check(&story, &mut verdict);
+    sends::check(&story, &mut verdict);
+    leases::check(&story, &mut verdict);
+    calls::check(&story, &mut verdict);
+    pings::check(&story, &mut verdict);
+    verdict.broken
+}
+
+/// What the checks say.
+pub(crate) struct Verdict {
+    broken: Vec<Broken>,
+}
+
+impl Verdict {
+    fn broken(&mut self, at: Duration, promise: &'static str, what: impl Into<String>) {
+        self.broken.push(Broken { at, promise, what: what.into() });
+    }
+
+    fn demand(&mut self, kept: bool, at: Duration, promise: &'static str, what: impl Into<String>) {
+        if !kept {
+            self.broken(at, promise, what);
+        }
+    }
+}
