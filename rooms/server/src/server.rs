@@ -49,6 +49,9 @@ impl Server {
     ///
     /// # Errors
     /// Those of binding a TCP socket: the address cannot be resolved, is not ours, or is in use.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped, nothing is bound.
     pub async fn bind(addr: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;

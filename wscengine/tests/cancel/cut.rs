@@ -30,6 +30,17 @@ enum Point {
     Moment(usize),
 }
 
+impl Point {
+    /// How often a call is polled that is dropped here.
+    fn polls(self) -> usize {
+        match self {
+            Self::Before(at) => at,
+            Self::AtOnce(at) | Self::Settled(at) => at + 1,
+            Self::Nowhere | Self::Moment(_) => usize::MAX,
+        }
+    }
+}
+
 /// The call of a scenario, and where it is given up.
 #[derive(Clone)]
 pub(crate) struct Cut {
@@ -116,8 +127,9 @@ async fn turn() {
     .await;
 }
 
-/// On the paused clock this only turns a hang into a failure.
+/// Limits that only turn a hang into a failure: on the paused clock, and on a real one.
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// So many turns of the scheduler are looked at one by one between two milliseconds.
 const TURNS: usize = 6;
@@ -131,18 +143,40 @@ where
     S: Fn(Cut) -> F,
     F: Future<Output = ()>,
 {
-    let awaits = run(&scenario, Point::Nowhere).await.polls() - 1;
-    for at in 0..=awaits {
-        let polls = run(&scenario, Point::Before(at)).await.polls();
-        assert_eq!(polls, at, "this run went otherwise than the first");
-        if at < awaits {
-            for point in [Point::AtOnce(at), Point::Settled(at)] {
-                let polls = run(&scenario, point).await.polls();
-                assert_eq!(polls, at + 1, "this run went otherwise than the first");
-            }
-        }
+    let awaits = run(&scenario, Point::Nowhere, A_DAY).await.polls() - 1;
+    for point in points(awaits) {
+        let cut = run(&scenario, point, A_DAY).await;
+        assert_eq!(cut.polls(), point.polls(), "this run went otherwise than the first");
     }
     awaits
+}
+
+/// The same over sockets and on a real clock, where a call may come to its end sooner than the first time.
+pub(crate) async fn at_each_await_over_sockets<S, F>(scenario: S) -> usize
+where
+    S: Fn(Cut) -> F,
+    F: Future<Output = ()>,
+{
+    at_awaits_over_sockets(1, scenario).await
+}
+
+/// The same at every so manieth place only, for a call that goes through one loop many times.
+pub(crate) async fn at_awaits_over_sockets<S, F>(step: usize, scenario: S) -> usize
+where
+    S: Fn(Cut) -> F,
+    F: Future<Output = ()>,
+{
+    let awaits = run(&scenario, Point::Nowhere, A_MINUTE).await.polls() - 1;
+    for point in points(awaits).step_by(step) {
+        run(&scenario, point, A_MINUTE).await;
+    }
+    awaits
+}
+
+/// Where a call can be dropped that waits so often.
+fn points(awaits: usize) -> impl Iterator<Item = Point> {
+    let waiting = (0..awaits).flat_map(|at| [Point::AtOnce(at), Point::Settled(at)]);
+    (0..=awaits).map(Point::Before).chain(waiting)
 }
 
 /// Runs the scenario with its call dropped at each moment of it, whether that is one for the call or only for what it
@@ -157,22 +191,22 @@ where
         let task = tokio::spawn(scenario(cut));
         async move { task.await.unwrap() }
     };
-    let whole = run(&scenario, Point::Moment(usize::MAX)).await;
+    let whole = run(&scenario, Point::Moment(usize::MAX), A_DAY).await;
     let moments = whole.moments.load(Ordering::SeqCst);
     for moment in 0..=moments {
-        run(&scenario, Point::Moment(moment)).await;
+        run(&scenario, Point::Moment(moment), A_DAY).await;
     }
     moments
 }
 
-async fn run<S, F>(scenario: &S, point: Point) -> Cut
+async fn run<S, F>(scenario: &S, point: Point, limit: Duration) -> Cut
 where
     S: Fn(Cut) -> F,
     F: Future<Output = ()>,
 {
     let cut = Cut::new(point);
     let said = SaidOnPanic(point);
-    tokio::time::timeout(A_DAY, scenario(cut.clone())).await.expect("it took a day");
+    tokio::time::timeout(limit, scenario(cut.clone())).await.expect("it hangs");
     drop(said);
     cut
 }

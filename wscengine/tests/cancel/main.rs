@@ -9,12 +9,13 @@
 
 mod cut;
 mod kit;
-// mod notes;
-// mod sources;
+mod notes;
+mod sources;
 
 mod pausing;
 mod pinging;
 mod receiving;
+mod requests;
 mod sending;
 mod starting;
 mod stopping;

@@ -86,6 +86,8 @@ fn parse(file: &Path) -> syn::File {
     syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+const CANCEL_SAFETY: &str = "# Cancel safety";
+
 fn collect(items: Vec<Item>, into: &mut Vec<Function>) {
     for item in items {
         match item {
@@ -114,9 +116,14 @@ fn collect(items: Vec<Item>, into: &mut Vec<Function>) {
 
 fn collect_methods(item: ItemTrait, into: &mut Vec<Function>) {
     let owner = item.ident.to_string();
+    // Where a trait has one method, the note may stand above all.
+    let of_all = section(&docs(&item.attrs), CANCEL_SAFETY);
     for item in item.items {
         if let TraitItem::Fn(method) = item {
-            into.extend(of(&owner, &method.attrs, &method.sig));
+            into.extend(of(&owner, &method.attrs, &method.sig).map(|function| Function {
+                cancel_safety: function.cancel_safety.or_else(|| of_all.clone()),
+                ..function
+            }));
         }
     }
 }
@@ -134,7 +141,7 @@ fn of(owner: &str, attributes: &[Attribute], signature: &Signature) -> Option<Fu
         "" => (name.clone(), name),
         owner => (format!("{}_{name}", snake(owner)), format!("{owner}::{name}")),
     };
-    Some(Function { name, shown, cancel_safety: section(&docs(attributes), "# Cancel safety") })
+    Some(Function { name, shown, cancel_safety: section(&docs(attributes), CANCEL_SAFETY) })
 }
 
 /// Whether a type is a future by its name, or inside a `Pin` or a `Box`.

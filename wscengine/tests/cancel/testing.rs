@@ -10,7 +10,7 @@ use wscengine::testing::memory::{self, MemoryConnection, PeerEvent};
 use wscengine::transport::{ConnectRequest, Connected, Transport};
 use wscengine::{ConnectError, ConnectErrorKind};
 
-use crate::cut::at_each_await;
+use crate::cut::{at_awaits_over_sockets, at_each_await, at_each_await_over_sockets};
 use crate::kit::goes_on;
 use crate::support::{Probe, secs, settle, start, within};
 
@@ -210,7 +210,7 @@ impl Failing {
 
 #[tokio::test]
 async fn run_case_dropped_at_any_await_closes_its_sockets() {
-    let reached = at_each_await(|cut| async move {
+    let reached = at_each_await_over_sockets(|cut| async move {
         let transport = Failing::default();
         let case = conformance::run_case("messages_before_the_end_still_arrive", transport.clone());
         assert!(cut.call(case).await.is_none_or(|result| result.is_err()));
@@ -221,8 +221,8 @@ async fn run_case_dropped_at_any_await_closes_its_sockets() {
 }
 
 #[tokio::test]
-async fn run_dropped_at_any_await_closes_the_sockets_of_the_case_that_ran() {
-    let reached = at_each_await(|cut| async move {
+async fn run_dropped_at_awaits_of_all_its_cases_closes_the_sockets_of_the_case_that_ran() {
+    let reached = at_awaits_over_sockets(7, |cut| async move {
         let transport = Failing::default();
         let suite = conformance::run(|| transport.clone());
         if let Some(report) = cut.call(suite).await {
