@@ -54,10 +54,13 @@ fn a_client_that_sends_all_the_time_notices_a_dead_link_as_soon() {
         // So little that the socket takes every byte: what goes out proves nothing.
         let mut pace = interval(Duration::from_millis(10));
         let mut sent = 0;
-        while engine.send_flushed("anybody there?").await.is_ok() {
-            sent += 1;
-            pace.tick().await;
-        }
+        within(async {
+            while engine.send_flushed("anybody there?").await.is_ok() {
+                sent += 1;
+                pace.tick().await;
+            }
+        })
+        .await;
         assert!(sent > 10, "{sent} messages were written before the end");
         noticed(&events.closed().await, dropped);
         link.heal();
@@ -77,7 +80,7 @@ fn a_dead_link_that_takes_no_more_bytes_ends_the_session_after_the_write_timeout
         .await;
         link.drop_packets(peer.port());
         // Until the socket's buffer is full and the session has ended.
-        while engine.send(vec![0; 256 << 10]).await.is_ok() {}
+        within(async { while engine.send(vec![0; 256 << 10]).await.is_ok() {} }).await;
         let closed = events.closed().await;
         assert!(matches!(closed.cause, CloseCause::WriteStalled), "{closed:?}");
         assert!(closed.unsent > 0, "what was not written is counted");

@@ -64,7 +64,7 @@ async fn a_frozen_peer_that_is_sent_to_ends_the_session_after_the_write_timeout(
     .await;
     peer.freeze();
     // Until all buffers on the way are full and the session has ended.
-    while engine.send(vec![0; 256 << 10]).await.is_ok() {}
+    within(async { while engine.send(vec![0; 256 << 10]).await.is_ok() {} }).await;
     let closed = events.closed().await;
     assert!(matches!(closed.cause, CloseCause::WriteStalled), "{closed:?}");
     peer.thaw();

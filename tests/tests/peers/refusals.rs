@@ -45,11 +45,14 @@ async fn a_401_after_a_session_ends_the_engine_that_has_no_other_credentials(ser
     assert_eq!(outcome.kind(), OutcomeKind::Fatal);
     let Some(AttemptError::Connect(error)) = outcome.error() else { panic!("{outcome:?}") };
     assert_eq!(error.response().unwrap().status.as_u16(), 401);
-    loop {
-        if let Event::Close(closed) = events.next().await {
-            break assert_eq!(closed.initiator, Initiator::Lost);
+    within(async {
+        loop {
+            if let Event::Close(closed) = events.next().await {
+                break assert_eq!(closed.initiator, Initiator::Lost);
+            }
         }
-    }
+    })
+    .await;
 }
 
 async fn a_503_with_retry_after_is_tried_again_and_not_before(server: Server) {
@@ -65,12 +68,12 @@ async fn a_503_with_retry_after_is_tried_again_and_not_before(server: Server) {
         assert_eq!(peer.event("refused").await["status"], 503);
     }
     peer.event("open").await;
-    while !matches!(events.next().await, Event::Open { .. }) {}
+    within(async { while !matches!(events.next().await, Event::Open { .. }) {} }).await;
     // A refusal of a later attempt is waited out likewise.
     let mut peer = server.start_again(peer, json!({ "refuse": [busy] })).await;
     peer.event("refused").await;
     let refused = Instant::now();
-    while !matches!(events.next().await, Event::Close(_)) {}
+    within(async { while !matches!(events.next().await, Event::Close(_)) {} }).await;
     assert!(reopened(&engine, &mut events).await >= 1);
     assert!(refused.elapsed() >= Duration::from_millis(900), "{:?}", refused.elapsed());
     within(engine.stop()).await;

@@ -34,13 +34,16 @@ pub(crate) async fn started(
 /// Waits until the engine is back in a new session in which an echo arrives. Attempts that fail meanwhile are counted.
 pub(crate) async fn reopened(engine: &Engine, events: &mut Events) -> usize {
     let mut failures = 0;
-    loop {
-        match events.next().await {
-            Event::RestartError(_) => failures += 1,
-            Event::Open { restarting, .. } => break assert!(restarting),
-            other => panic!("neither a failed attempt nor on_open: {other:?}"),
+    within(async {
+        loop {
+            match events.next().await {
+                Event::RestartError(_) => failures += 1,
+                Event::Open { restarting, .. } => break assert!(restarting),
+                other => panic!("neither a failed attempt nor on_open: {other:?}"),
+            }
         }
-    }
+    })
+    .await;
     let mut status = engine.status();
     within(status.wait_for(|status| matches!(status, Status::Open { .. }))).await.unwrap();
     engine.send("you again").await.unwrap();

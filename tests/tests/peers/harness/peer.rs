@@ -34,6 +34,7 @@ pub(crate) struct Peer {
     child: Child,
     commands: UnboundedSender<String>,
     events: UnboundedReceiver<Value>,
+    unread: Vec<Value>,
     host: Ipv4Addr,
     port: u16,
     /// Where nginx keeps its files.
@@ -113,7 +114,8 @@ impl Peer {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
         let events = lines(BufReader::new(child.stdout.take().unwrap()));
         let commands = commands_to(child.stdin.take().unwrap());
-        let mut peer = Self { child, commands, events, host, port: 0, folder: None };
+        let mut peer =
+            Self { child, commands, events, unread: Vec::new(), host, port: 0, folder: None };
         let said = peer.event(event).await;
         peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
         peer
@@ -134,20 +136,27 @@ impl Peer {
         self.commands.send(command.to_string()).expect("the peer is there");
     }
 
-    /// The next event of this name. Those before it are skipped.
+    /// The next event of this name. Others are kept for whoever asks for them.
     pub(crate) async fn event(&mut self, name: &str) -> Value {
-        loop {
-            let event = within(self.events.recv()).await;
-            let event = event.unwrap_or_else(|| panic!("the peer ended before `{name}`"));
-            if event["event"] == name {
-                return event;
-            }
+        if let Some(at) = self.unread.iter().position(|event| event["event"] == name) {
+            return self.unread.remove(at);
         }
+        within(async {
+            loop {
+                let event = self.events.recv().await;
+                let event = event.unwrap_or_else(|| panic!("the peer ended before `{name}`"));
+                if event["event"] == name {
+                    break event;
+                }
+                self.unread.push(event);
+            }
+        })
+        .await
     }
 
     /// Waits until it has ended by itself. Events that nobody asked for are forgotten.
     pub(crate) async fn ended(&mut self) {
-        while within(self.events.recv()).await.is_some() {}
+        within(async { while self.events.recv().await.is_some() {} }).await;
         assert!(self.child.wait().unwrap().success());
     }
 
