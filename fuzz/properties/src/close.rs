@@ -1,5 +1,6 @@
 //! Close frames: which may be made, how one goes out, and what is made of one that comes in.
 
+use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 
 use wscengine::transport::{Connection, Limits, Outgoing};
@@ -11,9 +12,13 @@ use crate::wire::{Read, Written, may_be_sent, written};
 
 /// Two bytes of a code and a reason, as we would send them and as a peer sends them.
 pub fn close(input: &[u8]) {
+    ALL_CODES.call_once(|| {
+        (0..=u16::MAX).for_each(|code| {
+            assert_eq!(CloseCode(code).may_be_sent(), may_be_sent(code), "{code}");
+        });
+    });
     let Some((code, reason)) = input.split_first_chunk() else { return come_in(input) };
     let code = u16::from_be_bytes(*code);
-    assert_eq!(CloseCode(code).may_be_sent(), may_be_sent(code));
     if let Ok(reason) = str::from_utf8(reason) {
         match CloseFrame::new(code, reason) {
             Ok(frame) => {
@@ -30,6 +35,8 @@ pub fn close(input: &[u8]) {
     }
     come_in(input);
 }
+
+static ALL_CODES: Once = Once::new();
 
 /// Written, it is one frame with code and reason; nothing can be sent after it.
 fn go_out(frame: CloseFrame, payload: &[u8]) {

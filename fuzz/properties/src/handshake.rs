@@ -15,7 +15,7 @@ use crate::script::{Script, split_cuts};
 
 /// A list of pieces and an answer, in which `{accept}` stands for the right `Sec-WebSocket-Accept`.
 ///
-/// Read in any pieces it comes to the same result as read at once; what was read behind an answer that is accepted is
+/// An answer that is plainly right or plainly a refusal is taken for it. Read in any pieces any answer comes to the same result as read at once; what was read behind an answer that is accepted is
 /// given back to the byte.
 pub fn handshake(input: &[u8]) {
     let (cuts, answer) = split_cuts(input);
@@ -50,6 +50,7 @@ impl Outcome {
 
     fn check(&self) {
         let all = self.script.input.whole();
+        let plain = plain_status(all, &accept_for(&self.script.written));
         match &self.result {
             Ok(response) => {
                 assert_eq!((response.status.as_u16(), response.body.len()), (101, 0));
@@ -70,7 +71,45 @@ impl Outcome {
             )) => {}
             Err((kind, _)) => panic!("{kind:?}"),
         }
+        match (plain, &self.result) {
+            (Some(101), result) => assert!(result.is_ok(), "{result:?}"),
+            (Some(status), Err((ConnectErrorKind::Status, Some(refusal)))) => {
+                assert_eq!(status, refusal.status.as_u16());
+            }
+            (Some(_), result) => panic!("a refusal that is not seen: {result:?}"),
+            (None, _) => {}
+        }
     }
+}
+
+/// The status of an answer about which there can be no doubt: a refusal with headers of words, or an acceptance with
+/// those that it must have and no others.
+fn plain_status(answer: &[u8], accept: &str) -> Option<u16> {
+    let mut lines = answer.split(|byte| *byte == b'\n').map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        str::from_utf8(line).unwrap_or("\0")
+    });
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.strip_suffix(" x")?;
+    let status = (status.len() == 3).then(|| status.parse().ok()).flatten()?;
+    let is_word =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let mut needed = vec![("upgrade", "websocket"), ("connection", "upgrade"), (NAME, accept)];
+    loop {
+        let line = lines.next()?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(": ")?;
+        match needed.iter().position(|line| line.0.eq_ignore_ascii_case(name) && line.1 == value) {
+            Some(at) => drop(needed.swap_remove(at)),
+            None if status == 101 || !is_word(name) || !is_word(value) => return None,
+            None => {}
+        }
+    }
+    // The last line has its end, or there would be none after it.
+    lines.next()?;
+    let is_plain = if status == 101 { needed.is_empty() } else { (200..600).contains(&status) };
+    is_plain.then_some(status)
 }
 
 /// What comes behind the interim answers and the final one: each ends with its first empty line.
@@ -90,11 +129,7 @@ fn behind_heads(mut bytes: &[u8]) -> &[u8] {
 }
 
 fn fill_in(plan: &[u8], request: &[u8]) -> Vec<u8> {
-    let request = str::from_utf8(request).expect("the request is text");
-    let (head, behind) = request.split_once("\r\n\r\n").expect("a whole request");
-    assert!(head.starts_with("GET /chat?room=1 HTTP/1.1\r\n") && behind.is_empty());
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-    let accept = accept_of(key.expect("a key"));
+    let accept = accept_for(request);
     let lines = plan.split_inclusive(|byte| *byte == b'\n').map(|line| {
         let name = line.get(..ACCEPT.len()).unwrap_or_default();
         match str::from_utf8(line) {
@@ -107,8 +142,14 @@ fn fill_in(plan: &[u8], request: &[u8]) -> Vec<u8> {
     lines.collect::<Vec<_>>().concat()
 }
 
-fn accept_of(key: &str) -> String {
-    STANDARD.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")))
+/// The right `Sec-WebSocket-Accept` for what the client wrote.
+fn accept_for(request: &[u8]) -> String {
+    let request = str::from_utf8(request).expect("the request is text");
+    let (head, behind) = request.split_once("\r\n\r\n").expect("a whole request");
+    assert!(head.starts_with("GET /chat?room=1 HTTP/1.1\r\n") && behind.is_empty());
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let hashed = format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.expect("a key"));
+    STANDARD.encode(Sha1::digest(hashed))
 }
 
 /// Without what is another text each time. A body is of no such lines but by design of the input: its length is enough.
@@ -131,6 +172,7 @@ fn refusal(error: &ConnectError) -> (ConnectErrorKind, Option<HandshakeResponse>
 
 /// Of lines that begin so, the value is made; so it is in no other header and, but for such lines, in no body.
 const ACCEPT: &str = "sec-websocket-accept:";
+const NAME: &str = "sec-websocket-accept";
 const URL: &str = "ws://example.com/chat?room=1";
 
 thread_local! {

@@ -39,9 +39,11 @@ fn run_all(target: &str, promise: fn(&[u8])) {
 macro_rules! tests {
     ($($target:ident: $sentence:ident,)*) => {
         $(
-            #[test]
-            fn $sentence() {
-                run_all(stringify!($target), fuzz_properties::$target);
+            mod $target {
+                #[test]
+                fn $sentence() {
+                    super::run_all(stringify!($target), fuzz_properties::$target);
+                }
             }
         )*
 

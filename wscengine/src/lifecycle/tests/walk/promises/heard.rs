@@ -77,6 +77,8 @@ impl Promises {
                 attempt.link = Link::Gone;
                 attempt.lost = true;
             }
+            // Idle talk from before there is a connection to lose.
+            _ if attempt.link != Link::There => {}
             SessionEvent::PeerClosed(_)
             | SessionEvent::WriteFailed(_)
             | SessionEvent::WriteStalled
