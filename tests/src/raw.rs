@@ -34,12 +34,23 @@ impl RawServer {
 
     /// The next connection, and its request.
     pub async fn opening(&self) -> Opening {
+        self.try_opening().await.unwrap()
+    }
+
+    /// The next connection, and its request: for servers that outlive clients which go in the middle of it.
+    ///
+    /// # Errors
+    /// If the client goes before its request is whole.
+    pub async fn try_opening(&self) -> io::Result<Opening> {
         let mut stream = self.stream().await;
         let mut head = Vec::new();
+        // A client says nothing more until it is answered.
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(within(stream.read_u8()).await.unwrap());
+            if within(stream.read_buf(&mut head)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-        Opening { stream, head: String::from_utf8(head).unwrap() }
+        Ok(Opening { stream, head: String::from_utf8(head).unwrap() })
     }
 
     /// The next connection, before it has said anything.
@@ -131,6 +142,14 @@ impl RawConnection {
         let _ = within(self.stream.write_all(bytes)).await;
     }
 
+    /// Writes bytes.
+    ///
+    /// # Errors
+    /// If the client is gone.
+    pub async fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        within(self.stream.write_all(bytes)).await
+    }
+
     /// Sends a whole text message.
     pub async fn send_text(&mut self, text: &str) {
         self.write(&frame(0x81, text.as_bytes())).await;
@@ -154,6 +173,13 @@ impl RawConnection {
                 other => return other,
             }
         }
+    }
+
+    /// Ends the connection with FIN, and waits until the client has ended it too.
+    pub async fn finish(mut self) {
+        let _ = self.stream.shutdown().await;
+        let mut rest = [0; 4096];
+        while within(self.stream.read(&mut rest)).await.is_ok_and(|count| count > 0) {}
     }
 
     /// Resets the connection.

@@ -81,7 +81,10 @@ pub trait Connection: Send + 'static {
     /// [`WriteError`]: the connection is lost.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>>;
 
-    /// Flushes, then shuts the stream down. Called when both close frames have passed.
+    /// Flushes, then shuts the stream down. Called when both close frames have passed, or when ours has after an error
+    /// of the peer's. In that case it then also waits for the end of the peer's side and throws away what still comes:
+    /// a socket that is closed with unread bytes in it is reset, and the reset takes our close frame with it (RFC 6455
+    /// section 7.1.1). The engine bounds the call by a second.
     ///
     /// # Errors
     /// [`WriteError`]: the connection was lost meanwhile.

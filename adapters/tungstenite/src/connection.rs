@@ -1,6 +1,7 @@
 //! An open connection: tungstenite's stream of messages, polled as the engine polls.
 
 use std::fmt;
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::{Sink, Stream as _};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -66,6 +67,8 @@ enum Closing {
     /// Written by the next flush, when all before it is: so that it always fits into tungstenite's buffer.
     Queued(Option<CloseFrame>),
     Sent,
+    /// And our side of the stream is shut down.
+    Shut,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<Checked<S>> {
@@ -186,6 +189,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
         }
     }
 
+    /// Throws away what still comes, until the peer ends the stream. A socket that is closed with unread bytes in it is
+    /// reset, and the reset takes our close frame with it (RFC 6455 section 7.1.1).
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; 4096];
+        loop {
+            let mut rest = ReadBuf::new(&mut space);
+            let read = ready!(Pin::new(self.socket.get_mut()).poll_read(cx, &mut rest));
+            if read.is_err() || rest.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
     /// Everything is written.
     fn flushed(&mut self) {
         self.pongs = 0;
@@ -259,13 +275,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        ready!(self.poll_flush(cx))?;
-        let shutdown = ready!(Pin::new(self.socket.get_mut()).poll_shutdown(cx));
-        Poll::Ready(match shutdown {
-            // The peer was quicker.
-            Err(error) if error.kind() == std::io::ErrorKind::NotConnected => Ok(()),
-            result => result.map_err(|error| WriteError::with_source(WriteErrorKind::Io, error)),
-        })
+        if !matches!(self.closing, Closing::Shut) {
+            ready!(self.poll_flush(cx))?;
+            match ready!(Pin::new(self.socket.get_mut()).poll_shutdown(cx)) {
+                // The peer was quicker.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+                result => {
+                    result.map_err(|error| WriteError::with_source(WriteErrorKind::Io, error))?;
+                }
+            }
+            self.closing = Closing::Shut;
+        }
+        match self.reading {
+            Reading::Open => self.poll_discard(cx).map(Ok),
+            Reading::Closed => Poll::Ready(Ok(())),
+        }
     }
 
     fn bytes_read(&self) -> u64 {

@@ -20,7 +20,8 @@ pub struct Checked<S> {
     inner: S,
     /// Bytes that were read with the handshake's answer: the first input.
     leftover: Bytes,
-    scanner: Scanner,
+    /// None once our side is shut down: what still comes is thrown away.
+    scanner: Option<Scanner>,
     stop: Option<Stop>,
     traffic: Arc<Traffic>,
 }
@@ -58,7 +59,7 @@ impl Traffic {
 
 impl<S> Checked<S> {
     pub(crate) fn new(inner: S, leftover: Bytes, traffic: Arc<Traffic>) -> Self {
-        Self { inner, leftover, scanner: Scanner::new(), stop: None, traffic }
+        Self { inner, leftover, scanner: Some(Scanner::new()), stop: None, traffic }
     }
 
     /// The stream underneath.
@@ -111,7 +112,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
                 return Poll::Ready(Ok(()));
             }
             this.traffic.add_read(count);
-            let (passed, stop) = this.scanner.scan(&buf.filled()[start..]);
+            let Some(scanner) = &mut this.scanner else { return Poll::Ready(Ok(())) };
+            let (passed, stop) = scanner.scan(&buf.filled()[start..]);
             this.stop = stop;
             buf.set_filled(start + passed);
             if passed > 0 {
@@ -154,6 +156,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.scanner = None;
+        self.stop = None;
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

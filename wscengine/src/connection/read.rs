@@ -190,11 +190,12 @@ impl<C: Connection> Io<C> {
             Entry::Pong(payload) => self.pings.on_pong(&payload, Instant::now(), &self.counters),
             Entry::Close(frame) => {
                 self.reading.state = State::PeerClosed;
-                self.session.inbox().no_more();
                 self.writing.end();
+                // Before a holder hears of it: an `on_open` that fails with that must not be taken for the cause.
                 if matches!(self.phase, Phase::Serving) {
                     self.report(SessionEvent::PeerClosed(frame));
                 }
+                self.session.inbox().no_more();
             }
             Entry::Ping | Entry::Owned(_) | Entry::Range(..) => {}
         }
@@ -212,10 +213,10 @@ impl<C: Connection> Io<C> {
             return;
         }
         self.reading.state = State::Failed;
-        self.session.inbox().no_more();
         self.drop_batch();
         self.answer_violation(&error);
         self.report(SessionEvent::ReadFailed { error, messages_since });
+        self.session.inbox().no_more();
     }
 
     /// What follows a frame that breaks the protocol in the same chunk means nothing.

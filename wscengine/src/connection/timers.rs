@@ -165,9 +165,10 @@ impl<C: Connection> Io<C> {
     fn lose(&mut self, event: SessionEvent) {
         self.queue_batch();
         self.reading.fail();
-        self.session.inbox().no_more();
         self.writing.fail();
+        // Before a holder hears of it: an `on_open` that fails with that must not be taken for the cause.
         self.report(event);
+        self.session.inbox().no_more();
     }
 
     pub(super) fn closing_failed(

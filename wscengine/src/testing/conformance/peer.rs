@@ -175,6 +175,15 @@ impl Peer {
         }
     }
 
+    /// Waits for the end of the stream, which must not be a reset, and then ends it too.
+    pub(super) async fn expect_eof(mut self) -> Outcome {
+        let mut byte = [0];
+        match self.stream.read(&mut byte).await? {
+            0 => Ok(()),
+            _ => Err(Failure::new(format!("the client sent one more frame: {:#04x}", byte[0]))),
+        }
+    }
+
     /// Ends its direction of the connection, as a server does that goes away in order.
     pub(super) async fn finish(&mut self) -> Outcome {
         Ok(self.stream.shutdown().await?)
