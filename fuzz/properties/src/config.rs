@@ -5,7 +5,10 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use url::Url;
 use wscengine::testing::memory::{self, MemoryTransport};
-use wscengine::{Engine, EngineBuilder, ExponentialBackoff, Handler, Message, Session};
+use wscengine::{
+    Endpoints, Engine, EngineBuilder, ExponentialBackoff, Handler, HandshakeRequest, Message,
+    Session,
+};
 
 struct Ignore;
 
@@ -88,7 +91,8 @@ enum Setting<'a> {
 
 type Setter = fn(Builder, Duration) -> Builder;
 
-const TIMEOUTS: [(&str, Setter); 13] = [
+const TIMEOUTS: [(&str, Setter); 14] = [
+    ("request_timeout", Builder::request_timeout),
     ("connect_timeout", Builder::connect_timeout),
     ("on_open_timeout", Builder::on_open_timeout),
     ("on_message_timeout", |builder, time| builder.on_message_timeout(Some(time))),
@@ -192,7 +196,7 @@ impl Plain {
             self.names_secret |= text.to_ascii_lowercase().contains(SECRET);
         }
         let (option, right) = match setting {
-            Setting::Url(url) => return self.url = Some((*url).to_owned()),
+            Setting::Url(url) => return self.note_url(url),
             Setting::Header(name, value) => return self.note_header(name, value),
             Setting::Subprotocol(name) => return self.subprotocols.push((*name).to_owned()),
             Setting::Workers(count) => ("workers", (1..=1024).contains(&count.get())),
@@ -223,6 +227,13 @@ impl Plain {
         self.options.insert(option, right);
     }
 
+    fn note_url(&mut self, url: &str) {
+        self.url = Some(url.to_owned());
+        let is_right = is_right_url(url);
+        assert_eq!(HandshakeRequest::new(url).is_ok(), is_right, "{url}");
+        assert_eq!(Endpoints::new([url]).is_ok(), is_right, "{url}");
+    }
+
     fn note_header(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
         let reserved = ["connection", "upgrade", "content-length"].contains(&&name[..])
@@ -231,7 +242,11 @@ impl Plain {
                 .any(|end| name == format!("sec-websocket-{end}"));
         // RFC 9110 section 5.5: visible characters, blanks and what is beyond ASCII.
         let is_value = value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
-        self.headers &= is_token(&name) && !reserved && is_value;
+        let is_right = is_token(&name) && !reserved && is_value;
+        self.headers &= is_right;
+        // A request factory is told the same.
+        let request = HandshakeRequest::new("wss://example.com/").expect("a URL");
+        assert_eq!(request.header(&name, value).is_ok(), is_right, "{name}");
     }
 
     /// The options that are wrong.

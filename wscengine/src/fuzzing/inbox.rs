@@ -1,15 +1,16 @@
 //! The inbox of a session: one task reads into it, workers or a holder take from it.
 
+mod checks;
+mod taking;
+
 use std::collections::VecDeque;
-use std::task::Poll;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use super::wakes::Sleeper;
-use crate::error::{ReadError, ReadErrorKind, RecvError, Revoked};
+use crate::error::{ReadError, ReadErrorKind, Revoked};
 use crate::inbox::{Inbox, Item, Order, Taker, Watch};
 use crate::lifecycle::HoldId;
-use crate::message::Message;
 use crate::outbound::QueueLimits;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -224,119 +225,6 @@ impl Plain {
         None
     }
 
-    fn work(&mut self, at: usize) {
-        if let Some(key) = self.workers[at].busy.take() {
-            // It asks for more when it gets its next turn.
-            self.workers[at].sleeper = Sleeper::default();
-            return self.inbox.rest(key);
-        }
-        let expected = self.takeable(self.order);
-        let inbox = &self.inbox;
-        let polled = self.workers[at].sleeper.poll(|cx| inbox.poll_work(cx), Poll::is_pending);
-        match (polled, expected) {
-            (Poll::Pending, None) => assert!(!self.ended, "a worker stays"),
-            (Poll::Ready(None), _) => assert!(self.ended, "a worker goes"),
-            (Poll::Ready(Some(work)), Some(expected)) => {
-                self.took(&work.message, expected);
-                self.workers[at].busy = Some(work.key);
-            }
-            (polled, expected) => panic!("{polled:?} in place of {expected:?}"),
-        }
-    }
-
-    /// Without workers, the reading task handles the message itself.
-    fn work_inline(&mut self) {
-        let expected = self.takeable(Order::Free);
-        match (self.inbox.pop_inline(), expected) {
-            (Some((message, key)), Some(expected)) => {
-                self.took(&message, expected);
-                self.inbox.rest(key);
-            }
-            (None, None) => {}
-            (got, expected) => panic!("{got:?} in place of {expected:?}"),
-        }
-    }
-
-    fn took(&mut self, message: &Message<'_>, expected: usize) {
-        let Some(Kind::Message { number, len, .. }) = self.queue.remove(expected) else {
-            panic!("a message where there is none");
-        };
-        let payload = message.payload();
-        assert_eq!((payload.first_chunk(), payload.len()), (Some(&number.to_be_bytes()), len));
-    }
-
-    /// Why this hold does not count, if so.
-    fn refusal(&self, hold: HoldId) -> Option<Revoked> {
-        match self.revoked {
-            _ if self.taker == Taker::Holder(hold) => None,
-            Some((revoked, reason)) if revoked == hold => Some(reason),
-            _ => Some(Revoked::ConnectionEnded),
-        }
-    }
-
-    fn recv(&mut self, hold: HoldId) {
-        assert_eq!(self.inbox.check(hold).err(), self.refusal(hold));
-        let (refusal, inbox) = (self.refusal(hold), &self.inbox);
-        let polled = self.holder.poll(|cx| inbox.poll_recv(hold, cx), Poll::is_pending);
-        self.holding = hold;
-        match (refusal, polled) {
-            (Some(reason), Poll::Ready(Err(error))) => assert_eq!(revoked(&error), Some(reason)),
-            (None, polled) => self.received(0, polled),
-            (refusal, polled) => panic!("{polled:?} in place of {refusal:?}"),
-        }
-    }
-
-    fn recv_matching(&mut self, wanted: u8) {
-        let Taker::Holder(hold) = self.taker else { return };
-        let is_wanted = |number: u32| number % 4 == u32::from(wanted % 4);
-        let expected = self.queue.iter().enumerate().skip(self.seen).find(|(_, kind)| match kind {
-            Kind::Message { number, .. } => is_wanted(*number),
-            Kind::Error => true,
-        });
-        let at = expected.map_or(self.queue.len(), |(at, _)| at);
-        let mut matches = |message: &Message<'static>| {
-            is_wanted(message.payload().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
-        };
-        let (inbox, mut seen) = (&self.inbox, self.seen);
-        let polled = self.holder.poll(
-            |cx| inbox.poll_recv_matching(hold, &mut seen, &mut matches, cx),
-            Poll::is_pending,
-        );
-        self.holding = hold;
-        // One that found nothing goes on where it stopped.
-        self.seen = if polled.is_pending() { seen } else { 0 };
-        match &polled {
-            Poll::Ready(Err(RecvError::ReadAheadFull)) => {
-                assert!(at == self.queue.len() && self.has_more && !self.has_room());
-            }
-            Poll::Pending => assert!(self.has_room()),
-            Poll::Ready(_) => {}
-        }
-        if !matches!(polled, Poll::Ready(Err(RecvError::ReadAheadFull))) {
-            self.received(at, polled);
-        }
-    }
-
-    /// A holder has received, or not, what stands at this place.
-    fn received(
-        &mut self,
-        at: usize,
-        polled: Poll<std::result::Result<Message<'static>, RecvError>>,
-    ) {
-        match (polled, self.queue.get(at)) {
-            (Poll::Ready(Ok(message)), Some(Kind::Message { .. })) => self.took(&message, at),
-            (Poll::Ready(Err(RecvError::Read(_))), Some(Kind::Error)) => {
-                self.queue.remove(at);
-            }
-            (Poll::Ready(Err(error)), None) => {
-                assert!(!self.has_more && revoked(&error) == Some(Revoked::ConnectionEnded));
-                self.seen = 0;
-            }
-            (Poll::Pending, None) => assert!(self.has_more),
-            (polled, expected) => panic!("{polled:?} in place of {expected:?}"),
-        }
-    }
-
     fn bytes(&self) -> usize {
         let len = |kind: &Kind| if let Kind::Message { len, .. } = kind { *len } else { 0 };
         self.queue.iter().map(len).sum()
@@ -381,54 +269,6 @@ impl Plain {
         at_rest && self.queue.front() == Some(&Kind::Error)
     }
 
-    fn check(&self) {
-        let messages = self.queue.iter().filter(|kind| **kind != Kind::Error).count();
-        assert_eq!(
-            (self.inbox.waiting(), self.inbox.is_empty()),
-            (messages, self.queue.is_empty())
-        );
-        self.check_workers();
-        self.check_holder();
-        self.check_reader();
-    }
-
-    fn check_workers(&self) {
-        if self.takeable(self.order).is_some() || self.ended {
-            let idle = || self.workers.iter().filter(|worker| worker.busy.is_none());
-            let sleeping = idle().filter(|worker| worker.sleeper.sleeps()).count();
-            if self.ended {
-                assert_eq!(sleeping, 0, "a worker is not told of the end");
-            }
-            assert!(sleeping == 0 || sleeping < self.workers.len(), "all sleep, and there is work");
-        }
-    }
-
-    fn check_holder(&self) {
-        if !self.holder.sleeps() {
-            return;
-        }
-        assert_eq!(self.taker, Taker::Holder(self.holding), "a holder is not told of its end");
-        assert!(self.has_more, "a holder waits for nothing");
-        assert!(self.queue.len() <= self.seen, "a holder sleeps beside a message");
-    }
-
-    fn check_reader(&self) {
-        if !self.reader.sleeps() {
-            return;
-        }
-        let half = QueueLimits { messages: self.limits.messages / 2, bytes: self.limits.bytes / 2 };
-        let below = self.queue.len() <= half.messages && self.bytes() <= half.bytes;
-        match self.watch {
-            Watch::Rest => assert!(!self.running().is_empty(), "all rest, and the reader sleeps"),
-            Watch::Room => {
-                let room = below || self.queue.is_empty();
-                assert!(!(self.was_full && room), "there is room, and the reader sleeps");
-                let error = self.error_is_next() && !self.had_error;
-                assert!(!error, "an error is next, and the reader sleeps");
-            }
-        }
-    }
-
     fn finish(mut self) {
         let messages = self.queue.iter().filter(|kind| **kind != Kind::Error).count();
         assert_eq!(self.inbox.clear(), messages);
@@ -439,11 +279,4 @@ impl Plain {
 
 fn survivable() -> ReadError {
     ReadError::new(ReadErrorKind::Codec).survivable()
-}
-
-fn revoked(error: &RecvError) -> Option<Revoked> {
-    match error {
-        RecvError::Revoked(reason) => Some(*reason),
-        _ => None,
-    }
 }
