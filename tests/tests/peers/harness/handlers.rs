@@ -10,7 +10,8 @@ use wscengine::{
 };
 use wscengine_tungstenite::TungsteniteTransport;
 
-/// A builder of an engine that decides as one does by default, and tries again soon: without a busy loop while a peer is away.
+/// A builder of an engine that decides what is fatal as one does by default. It tries again soon, but without a busy
+/// loop while a peer is away.
 pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
     let backoff =
         ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(100));
