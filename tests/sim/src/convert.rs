@@ -59,6 +59,7 @@ pub(crate) fn attempt_error(error: &AttemptError) -> String {
             Some(response) => format!("{:?} {}", error.kind(), response.status.as_u16()),
             None => format!("{:?}", error.kind()),
         },
+        AttemptError::Request(error) => format!("Request{:?}", error.kind()),
         AttemptError::OnOpen(_) => "OnOpen".to_owned(),
         AttemptError::OnOpenTimeout(_) => "OnOpenTimeout".to_owned(),
         AttemptError::OnOpenPanicked => "OnOpenPanicked".to_owned(),

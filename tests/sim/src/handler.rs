@@ -110,9 +110,8 @@ impl SimHandler {
             Doing::Pause => {
                 if let Some(session) = session {
                     let limit = Some(Duration::from_millis(200));
-                    let (mut conn, hold) = caller.pause(session, limit).await?;
-                    let _ = caller.recv(&mut Held { conn: &mut conn, hold }, None).await;
-                    caller.release(conn, hold);
+                    let mut lease = caller.pause(session, limit).await?;
+                    let _ = caller.recv(&mut lease.held(), None).await;
                 }
             }
         }

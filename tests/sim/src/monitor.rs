@@ -33,7 +33,7 @@ pub(crate) struct Monitor {
     heard: Duration,
     message: Duration,
     /// What the engine had counted when the session was new.
-    base: Before,
+    base: Option<Before>,
     received: u64,
     told: bool,
 }
@@ -55,7 +55,7 @@ impl Monitor {
             session: 0,
             heard: Duration::ZERO,
             message: Duration::ZERO,
-            base: Before::default(),
+            base: None,
             received: 0,
             told: false,
         }
@@ -94,9 +94,10 @@ impl Monitor {
         if counts.session != session || self.told {
             return;
         }
-        let unread = (stats.messages_received - self.base.received).saturating_sub(counts.taken);
+        let Some(base) = self.base else { return };
+        let unread = (stats.messages_received - base.received).saturating_sub(counts.taken);
         self.watch_bounds(unread);
-        let written = stats.messages_sent.saturating_sub(self.base.sent);
+        let written = stats.messages_sent.saturating_sub(base.sent);
         self.watch_sends(counts.accepted.saturating_sub(written));
         let (messages, bytes) = self.options.read_ahead;
         // With a bound in bytes that may be reached, nobody here knows whether it is.

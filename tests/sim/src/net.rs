@@ -32,7 +32,7 @@ struct Inner {
     dials: u32,
     live: u32,
     link: Link,
-    before: Before,
+    before: Option<Before>,
 }
 
 /// What the engine had counted when its last stream was gone: what the next session begins with.
@@ -55,12 +55,13 @@ pub(crate) struct Link {
 
 impl Net {
     pub(crate) fn new(network: Network, rng: Rng, record: Record, slot: Slot) -> Self {
-        let (link, before) = (Link::default(), Before::default());
+        let (link, before) = (Link::default(), Some(Before::default()));
         let inner = Inner { rng, network, dials: 0, live: 0, link, before };
         Self { inner: Arc::new(Mutex::new(inner)), record, slot }
     }
 
-    pub(crate) fn before(&self) -> Before {
+    /// What the engine had counted when the newest session began, if anybody could look.
+    pub(crate) fn before(&self) -> Option<Before> {
         self.lock().before
     }
 
@@ -108,9 +109,10 @@ impl Drop for Live {
         let stats = self.net.slot.stats();
         let mut inner = self.net.lock();
         inner.live -= 1;
-        if let Some(stats) = stats {
-            inner.before = Before { received: stats.messages_received, sent: stats.messages_sent };
-        }
+        inner.before = stats.map(|stats| Before {
+            received: stats.messages_received,
+            sent: stats.messages_sent,
+        });
         drop(inner);
         self.net.record.note(What::Gone { dial: self.dial });
     }

@@ -37,12 +37,12 @@ impl Scenario {
         // Neighbouring seeds must not give similar scenarios.
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED);
         let tick = Duration::from_millis(pick(&mut rng, &[1, 2, 2, 5]));
-        let length = ms(&mut rng, 1_000..=12_000);
+        let length = ms(&mut rng, 2_000..=20_000);
         let options = Options::draw(&mut rng);
         let network = Network::draw(&mut rng, length);
-        let calm = rng.u8(..4) == 0;
-        let greetings = (0..rng.usize(1..=4)).map(|_| Greeting::draw(&mut rng, calm)).collect();
-        let servings = (0..rng.usize(1..=3)).map(|_| Serving::draw(&mut rng, length)).collect();
+        let calm = rng.u8(..3) == 0;
+        let greetings = (0..rng.usize(2..=5)).map(|_| Greeting::draw(&mut rng, calm)).collect();
+        let servings = (0..rng.usize(1..=4)).map(|_| Serving::draw(&mut rng, length)).collect();
         let habits = Habits::draw(&mut rng);
         let user = User::draw(&mut rng, length);
         Self { seed, tick, length, options, network, greetings, servings, habits, user }

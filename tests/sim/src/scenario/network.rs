@@ -72,12 +72,12 @@ impl Network {
         let dials = if calm {
             vec![DialFault::None]
         } else {
-            (0..rng.usize(1..=4)).map(|_| DialFault::draw(rng)).collect()
+            (0..rng.usize(2..=5)).map(|_| DialFault::draw(rng)).collect()
         };
         let streams = if rng.bool() {
             vec![StreamFault::None]
         } else {
-            (0..rng.usize(1..=3)).map(|_| StreamFault::draw(rng)).collect()
+            (0..rng.usize(2..=4)).map(|_| StreamFault::draw(rng)).collect()
         };
         let mut faults = Vec::new();
         if rng.bool() {

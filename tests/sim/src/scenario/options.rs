@@ -55,7 +55,7 @@ pub(crate) enum Making {
 
 impl Making {
     fn draw(rng: &mut Rng) -> Self {
-        match rng.u8(..10) {
+        match rng.u8(..14) {
             0 => Self::Fails,
             1 => Self::Hangs,
             2 => Self::Panics,
@@ -94,13 +94,13 @@ impl Options {
             max_attempts: one_in(rng, 4).then(|| rng.u32(1..=6)),
             max_elapsed: maybe_ms(rng, 6, 100..=6_000),
             auto_reconnect: !one_in(rng, 6),
-            retry_first: rng.bool(),
+            retry_first: !one_in(rng, 4),
             base: pick(rng, &[10, 20, 100, 500]).millis(),
             factor: pick(rng, &[1.0, 1.5, 2.0, 3.0]),
             cap: pick(rng, &[50, 500, 2_000, 30_000]).millis(),
             seed: rng.u64(..),
             request: ms(rng, 100..=1_000),
-            making: one_in(rng, 4)
+            making: one_in(rng, 5)
                 .then(|| (0..rng.usize(1..=4)).map(|_| Making::draw(rng)).collect()),
         }
     }

@@ -190,7 +190,7 @@ impl User {
             3 => Finish::LastHandle,
             _ => Finish::Stop,
         };
-        let actors = (0..rng.usize(0..=4)).map(|_| Actor::draw(rng)).collect();
+        let actors = (0..rng.usize(0..=6)).map(|_| Actor::draw(rng)).collect();
         Self { start, actors, finish }
     }
 }

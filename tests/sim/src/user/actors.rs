@@ -102,15 +102,13 @@ impl Acting {
             (_, _, Some(session)) => timeout(patience, self.caller.pause(&session, hold)).await,
             (_, _, None) => return,
         };
-        let Ok(Ok((mut conn, hold))) = granted else { return };
+        let Ok(Ok(mut lease)) = granted else { return };
         for _ in 0..takes {
             *k += 1;
-            let mut held = Held { conn: &mut conn, hold };
-            if !self.take(&mut held, *k, matching, patience).await {
+            if !self.take(&mut lease.held(), *k, matching, patience).await {
                 break;
             }
         }
-        self.caller.release(conn, hold);
     }
 
     /// Does one thing with the connection; says whether there is any use in going on.

@@ -22,6 +22,27 @@ pub(crate) struct Held<'a> {
     pub(crate) hold: u64,
 }
 
+/// A connection that a pause gave, until it is given back.
+pub(crate) struct Lease {
+    conn: Exclusive,
+    hold: u64,
+    session: u32,
+    record: Record,
+}
+
+impl Lease {
+    pub(crate) fn held(&mut self) -> Held<'_> {
+        Held { conn: &mut self.conn, hold: self.hold }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (hold, session) = (self.hold, self.session);
+        self.record.note(What::Request { op: Op::Release { hold, session } });
+    }
+}
+
 /// A call, until its answer is known. One that is dropped before has been given up.
 struct Asked {
     record: Record,
@@ -136,28 +157,28 @@ impl Caller {
         &self,
         session: &Session,
         hold: Option<Duration>,
-    ) -> Result<(Exclusive, u64), PauseError> {
+    ) -> Result<Lease, PauseError> {
         let asked = self.ask(Op::Pause { session: Some(self.number(session)), hold });
         let result = match hold {
             None => session.pause().await,
             Some(hold) => session.pause_for(hold).await,
         };
         let hold = asked.answer(self.paused(&result));
-        result.map(|conn| (conn, hold))
+        result.map(|conn| self.lease(conn, hold))
     }
 
     pub(crate) async fn engine_pause(
         &self,
         engine: &Engine,
         hold: Option<Duration>,
-    ) -> Result<(Exclusive, u64), PauseError> {
+    ) -> Result<Lease, PauseError> {
         let asked = self.ask(Op::Pause { session: None, hold });
         let result = match hold {
             None => engine.pause().await,
             Some(hold) => engine.pause_for(hold).await,
         };
         let hold = asked.answer(self.paused(&result));
-        result.map(|conn| (conn, hold))
+        result.map(|conn| self.lease(conn, hold))
     }
 
     fn paused(&self, result: &Result<Exclusive, PauseError>) -> Answer {
@@ -197,11 +218,9 @@ impl Caller {
         Ok(())
     }
 
-    /// Gives the connection back.
-    pub(crate) fn release(&self, conn: Exclusive, hold: u64) {
+    fn lease(&self, conn: Exclusive, hold: u64) -> Lease {
         let session = self.number(conn.session());
-        drop(conn);
-        self.record.note(What::Request { op: Op::Release { hold, session } });
+        Lease { conn, hold, session, record: self.record.clone() }
     }
 
     pub(crate) async fn ping(&self, session: &Session) {
