@@ -21,6 +21,7 @@ impl Promises {
         match event {
             Event::Stop if self.outcome.is_none() => {
                 self.stop.get_or_insert(now);
+                self.attempt.wanted_again = false;
             }
             Event::Stop => {}
             Event::Restart { epoch: None } => {
