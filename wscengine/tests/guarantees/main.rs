@@ -23,6 +23,7 @@ mod g10_last_handle;
 mod classifier;
 mod closing;
 mod liveness;
+mod liveness_interplay;
 mod pause_end;
 mod pause_grant;
 mod pause_order;

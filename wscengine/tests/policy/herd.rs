@@ -46,7 +46,7 @@ impl Outage {
         }
     }
 
-    fn end(self, peer: MemoryPeer) {
+    fn end(self, peer: &MemoryPeer) {
         match self {
             Self::TryAgainLater => peer.close(Some(CloseFrame::new(1013, "").unwrap())),
             Self::Blip | Self::Down(_) | Self::RetryAfter(_) => peer.reset(),
@@ -130,7 +130,7 @@ async fn dials_after(outage: Outage) -> Vec<Vec<Duration>> {
     // All sessions are stable, and their heartbeats out of step with each other's dials.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let lost = Instant::now();
-    peers.into_iter().for_each(|peer| outage.end(peer));
+    peers.iter().for_each(|peer| outage.end(peer));
     let mut dials = vec![Vec::new(); ENGINES];
     let mut back = Vec::new();
     let hour = lost + Duration::from_secs(3_600);
