@@ -178,7 +178,11 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
     async fn dispatch(&mut self) {
         while self.io.may_call() && self.io.reading.has_queued() {
             let session = self.io.session.clone();
-            let Some((message, key)) = session.inbox().pop_inline() else { break };
+            let Some((message, key)) = session.inbox().pop_inline() else {
+                // A holder took what was there: to believe it still there would be to ask for ever.
+                self.io.reading.set_queued(!session.inbox().is_empty());
+                break;
+            };
             let busy = Busy::new(session.inbox(), key);
             self.call(message).await;
             drop(busy);

@@ -1,10 +1,11 @@
 //! Pause: a hold is a lease. It ends by being dropped, by its time, by a stop, a restart or the loss of the connection.
 
 use wscengine::testing::memory::PeerEvent;
-use wscengine::{Exclusive, PingError, RecvError, Revoked, SendErrorKind};
+use wscengine::{Exclusive, NoBackoff, PingError, RecvError, Revoked, SendErrorKind};
 
 use crate::support::{
     Probe, Rig, assert_took, frame, rest_of, secs, settle, start, start_with, timed, within,
+    within_real,
 };
 
 /// That every call on a hold that was taken back fails, and says why.
@@ -216,4 +217,26 @@ async fn pause_for_may_be_of_any_length() {
     drop(held);
     rig.peer.send("for on_message");
     rig.journal.until("message for on_message").await;
+}
+
+/// On a real clock: a task that spins keeps a paused one from moving.
+#[tokio::test]
+async fn a_holder_that_took_the_last_message_before_the_close_leaves_nothing_to_wait_for() {
+    let mut rig = start_with(Probe::default(), |builder| {
+        builder.read_ahead(1, 1024).drain_timeout(secs(3_600)).backoff(NoBackoff)
+    })
+    .await;
+    let mut held = within_real(rig.engine.pause()).await.unwrap();
+    let holder = tokio::spawn(async move {
+        let received = held.recv().await;
+        (held, received)
+    });
+    tokio::task::yield_now().await;
+    rig.peer.send("last");
+    rig.close_by_peer();
+    let (held, received) = within_real(holder).await.unwrap();
+    assert_eq!(received.unwrap().text(), Some("last"));
+    within_real(rig.accept()).await;
+    assert_eq!(rig.journal.lines()[..2], ["open", "close closed by the peer with 1012"]);
+    drop(held);
 }
