@@ -8,7 +8,7 @@ use wscengine::{Engine, Exclusive, PauseError, Session};
 
 use crate::cut::{at_each_await, at_each_moment};
 use crate::kit::{ends, goes_on};
-use crate::support::{Probe, Rig, secs, settle, start, start_with, within};
+use crate::support::{Probe, Rig, assert_at_once, secs, settle, start, start_with, timed, within};
 
 type Paused<'a> = BoxFuture<'a, Result<Exclusive, PauseError>>;
 
@@ -45,7 +45,9 @@ async fn idle(pause: Pause) {
         if let Some(held) = held {
             assert_eq!(within(held.unwrap().recv()).await.unwrap().text(), Some("1"));
         } else {
-            rig.journal.until("message 1").await;
+            // Not only when the time of a hold that nobody has is over.
+            let ((), took) = timed(rig.journal.until("message 1")).await;
+            assert_at_once(took);
         }
         // Its time, if it had been granted some, is not another holder's.
         let mut held = within(rig.engine.pause()).await.unwrap();
