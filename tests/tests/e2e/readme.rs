@@ -7,21 +7,33 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// All test sources of the engine and of this package, in one text.
+/// All sources with tests of the engine, of the adapters and of this package, in one text.
 fn sources() -> String {
     let mut text = String::new();
-    let mut folders = vec![root().join("wscengine/tests"), root().join("tests/tests")];
+    let mut folders =
+        ["wscengine/tests", "adapters", "tests"].map(|name| root().join(name)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with(".cache") {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 text += &fs::read_to_string(path).unwrap();
             }
         }
     }
     text
+}
+
+#[test]
+fn each_row_of_the_survey_that_concerns_a_client_has_its_tests() {
+    let readme = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let (_, table) = readme.split_once("## What users of other clients met").unwrap();
+    for row in (1..=20).filter(|row| *row != 19) {
+        let start = format!("| {row} |");
+        let line = table.lines().find(|line| line.starts_with(&start));
+        assert!(line.is_some_and(|line| line.contains("::")), "row {row}");
+    }
 }
 
 #[test]
