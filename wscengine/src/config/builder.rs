@@ -75,7 +75,7 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         self
     }
 
-    /// Adds a header to the handshake; called again with the same name, adds another.
+    /// Adds a header to the handshake; called again with the same name, adds another. At most 1,024.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

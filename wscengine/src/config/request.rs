@@ -47,6 +47,7 @@ pub(crate) fn add_header(map: &mut HeaderMap, name: &str, value: &str) -> Result
         return wrong("header", format!("name `{}` is not valid", name.escape_debug()));
     };
     check_name(&name)?;
+    check_count(map.len() + 1)?;
     // The value is not shown: it may be a secret.
     let Ok(value) = HeaderValue::try_from(value) else {
         return wrong("header", format!("`{name}` has a value that is not valid"));
@@ -59,10 +60,21 @@ fn check_name(name: &HeaderName) -> Result<(), ConfigError> {
     if RESERVED.contains(&name.as_str()) { wrong("header", reserved(name)) } else { Ok(()) }
 }
 
+/// Far more than any server takes, and far less than a map can hold.
+const MOST_HEADERS: usize = 1_024;
+
+fn check_count(headers: usize) -> Result<(), ConfigError> {
+    if headers > MOST_HEADERS {
+        return wrong("header", format!("must not be given more than {MOST_HEADERS} times"));
+    }
+    Ok(())
+}
+
 /// Checks what a request factory gave, as the builder checks what it was given.
 pub(crate) fn check_request(request: &HandshakeRequest) -> Result<(), ConfigError> {
     check_url(&request.url)?;
     request.headers.keys().try_for_each(check_name)?;
+    check_count(request.headers.len())?;
     check_subprotocols(&request.subprotocols)
 }
 

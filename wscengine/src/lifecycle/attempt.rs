@@ -12,6 +12,7 @@ use crate::error::{
     AttemptError, ConnectError, ConnectErrorKind, Phase, RequestError, RequestErrorKind,
 };
 use crate::handler::{Callback, CloseCause};
+use crate::status::{Outcome, OutcomeKind};
 
 impl Lifecycle {
     /// Begins the next attempt.
@@ -285,14 +286,15 @@ impl Lifecycle {
             AfterOpening::Close(Then::Reconnect(_)) => self.restart_open(now),
             // It took a little too long.
             AfterOpening::Close(Then::AttemptFailed(_)) => {}
-            AfterOpening::Finish(then, cause) => {
-                self.end(now, cause);
-                match then {
-                    Then::Stop(_) => self.stop_after_ending(),
-                    Then::Reconnect(_) => self.restart_after_ending(),
-                    Then::AttemptFailed(_) => {}
-                }
+            // What the user asked for came before the loss, and stands.
+            AfterOpening::Finish(Then::Stop(_), cause) => {
+                let then = Then::Stop(Outcome::new(OutcomeKind::Requested));
+                self.end_with(now, cause, then);
             }
+            AfterOpening::Finish(Then::Reconnect(why), cause) => {
+                self.end_with(now, cause, Then::Reconnect(why));
+            }
+            AfterOpening::Finish(Then::AttemptFailed(_), cause) => self.end(now, cause),
         }
     }
 

@@ -92,14 +92,12 @@ impl Lifecycle {
     }
 
     pub(super) fn stop_open(&mut self, now: Instant) {
-        self.count_uptime(now);
         let then = Then::Stop(Outcome::new(OutcomeKind::Requested));
-        self.leave_open(now, CloseCause::Stopped, then);
+        self.end_with(now, CloseCause::Stopped, then);
     }
 
     pub(super) fn restart_open(&mut self, now: Instant) {
-        self.count_uptime(now);
-        self.leave_open(now, CloseCause::Restarted, Then::Reconnect(Why::Asked));
+        self.end_with(now, CloseCause::Restarted, Then::Reconnect(Why::Asked));
     }
 
     fn on_read_failed(&mut self, now: Instant, error: ReadError, messages_since: Option<u64>) {
@@ -141,6 +139,12 @@ impl Lifecycle {
     pub(super) fn end(&mut self, now: Instant, cause: CloseCause) {
         self.count_uptime(now);
         let then = self.after_loss(now, &cause);
+        self.leave_open(now, cause, then);
+    }
+
+    /// The same, where what follows was decided before.
+    pub(super) fn end_with(&mut self, now: Instant, cause: CloseCause, then: Then) {
+        self.count_uptime(now);
         self.leave_open(now, cause, then);
     }
 

@@ -300,3 +300,15 @@ fn a_subprotocol_offered_twice_and_a_ping_timeout_beyond_its_interval_are_errors
         .ping_timeout(Duration::from_millis(1_001));
     assert_eq!(builder.build().unwrap_err().option(), "ping_timeout");
 }
+
+#[test]
+fn more_headers_than_any_server_takes_are_an_error() {
+    for (count, fits) in [(1_024, true), (1_025, false)] {
+        let (transport, _server) = memory::transport();
+        let mut builder = Engine::builder(transport, Ignore).url("ws://server.test/");
+        for number in 0..count {
+            builder = builder.header("x-many", number.to_string());
+        }
+        assert_eq!(builder.build().map(drop).map_err(|error| error.option()).err().is_none(), fits);
+    }
+}

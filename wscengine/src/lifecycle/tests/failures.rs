@@ -351,3 +351,19 @@ fn what_on_open_refuses_is_retried_for_ever() {
         assert_eq!(rig.place(), "Dialing");
     }
 }
+
+#[test]
+fn a_stop_or_a_restart_asked_for_before_the_connection_was_lost_stands_though_on_open_returned_well()
+ {
+    let lost = || {
+        [Is(closed(1008)), Is(returned(OnOpen)), Is(drained()), Is(returned(OnClose)), Is(gone())]
+    };
+    for after_session in [AfterSession::Reconnect, AfterSession::Stop] {
+        for (asked, then) in [(Stop, "Requested"), (Restart, "Waiting")] {
+            let mut rig = Rig::with(Policy { after_session, ..policy() }, Place::Opening);
+            rig.put(&asked);
+            lost().iter().for_each(|input| rig.put(input));
+            assert_eq!(rig.place(), then, "{asked:?} {after_session:?}");
+        }
+    }
+}
