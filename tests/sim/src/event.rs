@@ -20,57 +20,163 @@ impl fmt::Display for Event {
 
 /// What happened. `port` names a connection, on both sides; `call` a call, from its begin to its end.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "some are only shown in the trace")]
 pub(crate) enum What {
     // The connector, beneath the engine.
-    Dial { dial: u32 },
-    Connected { dial: u32, port: u16 },
-    DialFailed { dial: u32, kind: &'static str },
+    Dial {
+        dial: u32,
+    },
+    Connected {
+        dial: u32,
+        port: u16,
+    },
+    DialFailed {
+        dial: u32,
+        kind: &'static str,
+    },
     /// The dial, or the stream it led to, is gone.
-    Gone { dial: u32 },
+    Gone {
+        dial: u32,
+    },
     // The backoff policy was asked.
-    Delay { retry: u32, delay: Duration },
+    Delay {
+        retry: u32,
+        delay: Duration,
+    },
     /// The classifier was asked.
-    Judged { kind: String, asked_for: Option<Duration>, ruling: Ruling },
+    Judged {
+        kind: String,
+        asked_for: Option<Duration>,
+        ruling: Ruling,
+    },
     /// The request factory was asked.
-    Making { attempt: u32, refresh: bool },
+    Making {
+        attempt: u32,
+        refresh: bool,
+    },
     // Callbacks.
-    Begin { call: u64, callback: Callback, session: u32, told: Told },
-    End { call: u64, callback: Callback, session: u32, how: How },
+    Begin {
+        call: u64,
+        callback: Callback,
+        session: u32,
+        told: Told,
+    },
+    End {
+        call: u64,
+        callback: Callback,
+        session: u32,
+        how: How,
+    },
     // The user.
-    Ask { call: u64, op: Op },
-    Answer { call: u64, op: Op, result: Answer },
+    Ask {
+        call: u64,
+        op: Op,
+    },
+    Answer {
+        call: u64,
+        op: Op,
+        result: Answer,
+    },
     /// A request that waits for nothing.
-    Request { op: Op },
-    Status { status: Shown },
-    Outcome { outcome: Answer },
-    Stats { sessions: u64, panics: u64, dropped: u64 },
+    Request {
+        op: Op,
+    },
+    Status {
+        status: Shown,
+    },
+    Outcome {
+        outcome: Answer,
+    },
+    Stats {
+        sessions: u64,
+        panics: u64,
+        dropped: u64,
+    },
     // The server, on one connection.
-    Accepted { port: u16 },
-    Upgraded { port: u16 },
-    Refused { port: u16, status: u16 },
-    Sending { port: u16, k: u64, len: usize },
-    Sent { port: u16, k: u64 },
-    SentPing { port: u16, n: u64 },
-    GotPong { port: u16, n: u64 },
-    SentClose { port: u16, code: Option<u16> },
-    Got { port: u16, text: String, len: usize },
-    GotPing { port: u16 },
-    GotClose { port: u16, code: Option<u16> },
+    Accepted {
+        port: u16,
+    },
+    Upgraded {
+        port: u16,
+    },
+    Refused {
+        port: u16,
+        status: u16,
+    },
+    Sending {
+        port: u16,
+        k: u64,
+        len: usize,
+    },
+    Sent {
+        port: u16,
+        k: u64,
+    },
+    SentPing {
+        port: u16,
+        n: u64,
+    },
+    GotPong {
+        port: u16,
+        n: u64,
+    },
+    SentClose {
+        port: u16,
+        code: Option<u16>,
+    },
+    Got {
+        port: u16,
+        text: String,
+        len: usize,
+    },
+    GotPing {
+        port: u16,
+    },
+    GotClose {
+        port: u16,
+        code: Option<u16>,
+    },
     /// The client's stream ended: well, or not.
-    GotEnd { port: u16, well: bool },
-    ServerDid { port: u16, what: &'static str },
+    GotEnd {
+        port: u16,
+        well: bool,
+    },
+    ServerDid {
+        port: u16,
+        what: &'static str,
+    },
     // The network.
-    Fault { what: String },
+    Fault {
+        what: String,
+    },
 }
 
 /// What a callback was told.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "some are only shown in the trace")]
 pub(crate) enum Told {
-    Opened { port: u16, restarting: bool, attempt: u32, previous: Option<Cause> },
-    Message { port: u16, k: u64 },
+    Opened {
+        port: u16,
+        restarting: bool,
+        attempt: u32,
+        previous: Option<Cause>,
+    },
+    Message {
+        port: u16,
+        k: u64,
+    },
     /// `last_read` is when the last byte had come.
-    Closed { cause: Cause, restarting: bool, unhandled: usize, unsent: usize, last_read: Duration },
-    Retry { retry: u32, error: String },
+    Closed {
+        cause: Cause,
+        restarting: bool,
+        unhandled: usize,
+        unsent: usize,
+        last_read: Duration,
+    },
+    Retry {
+        retry: u32,
+        error: String,
+    },
     Nothing,
 }
 
@@ -123,15 +229,40 @@ pub(crate) enum Op {
     /// Through the handle of a session.
     RestartSession(u32),
     LastHandle,
-    Send { way: Way, session: Option<u32>, sender: u32, k: u64 },
-    Pause { session: Option<u32>, hold: Option<Duration> },
+    Send {
+        way: Way,
+        session: Option<u32>,
+        sender: u32,
+        k: u64,
+    },
+    Pause {
+        session: Option<u32>,
+        hold: Option<Duration>,
+    },
     /// `hold` is the call that gave the connection: a pause, or the callback that was given it.
-    Recv { hold: u64, session: u32, matching: Option<Modulo> },
-    HolderSend { hold: u64, session: u32, sender: u32, k: u64 },
-    HolderPing { hold: u64, session: u32 },
+    Recv {
+        hold: u64,
+        session: u32,
+        matching: Option<Modulo>,
+    },
+    HolderSend {
+        hold: u64,
+        session: u32,
+        sender: u32,
+        k: u64,
+    },
+    HolderPing {
+        hold: u64,
+        session: u32,
+    },
     /// The holder gives the connection back.
-    Release { hold: u64, session: u32 },
-    Ping { session: Option<u32> },
+    Release {
+        hold: u64,
+        session: u32,
+    },
+    Ping {
+        session: Option<u32>,
+    },
 }
 
 /// How something is sent.
@@ -160,13 +291,23 @@ impl Modulo {
 pub(crate) enum Answer {
     Ok,
     /// A message was received.
-    Message { port: u16, k: u64 },
+    Message {
+        port: u16,
+        k: u64,
+    },
     /// A hold on this session's connection.
-    Granted { session: u32 },
+    Granted {
+        session: u32,
+    },
     /// The kind of the error, by name.
     Err(String),
     /// The engine ended: how.
-    Ended { kind: String, forced: bool, blocked: bool, cause: Option<Cause> },
+    Ended {
+        kind: String,
+        forced: bool,
+        blocked: bool,
+        cause: Option<Cause>,
+    },
     /// The caller gave up waiting.
     GivenUp,
 }

@@ -210,4 +210,3 @@ impl Handler for SimHandler {
         running.end(How::Well);
     }
 }
-

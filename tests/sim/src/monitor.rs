@@ -108,7 +108,7 @@ impl Monitor {
     fn watch_bounds(&mut self, unread: u64) {
         let most = self.options.read_ahead.0 as u64 + ONE_READ;
         if unread > most {
-            self.tell("5: nothing is read that cannot be held", format!("{unread} of {most}"));
+            self.tell("5: nothing is read that cannot be held", &format!("{unread} of {most}"));
         }
     }
 
@@ -116,7 +116,7 @@ impl Monitor {
         let most = self.options.send_queue.0 as u64;
         if queued > most {
             let what = format!("{queued} messages wait to be written, of {most}");
-            self.tell("5: the send queue is bounded", what);
+            self.tell("5: the send queue is bounded", &what);
         }
     }
 
@@ -134,22 +134,22 @@ impl Monitor {
             && now > self.heard + every + self.options.ping_timeout + LATE
         {
             let silent = now - self.heard;
-            self.tell("3.8: a silent peer is noticed", format!("silent for {silent:?}"));
+            self.tell("3.8: a silent peer is noticed", &format!("silent for {silent:?}"));
         }
         if let Some(idle) = self.options.idle
             && now > self.message + idle + LATE
         {
             let silent = now - self.message;
-            self.tell("3.8: the idle watchdog", format!("no message for {silent:?}"));
+            self.tell("3.8: the idle watchdog", &format!("no message for {silent:?}"));
         }
         if let Some(since) = link.blocked_since
             && now > since + self.options.write + LATE
         {
-            self.tell("3.8: a stalled write is noticed", format!("stalled since {since:?}"));
+            self.tell("3.8: a stalled write is noticed", &format!("stalled since {since:?}"));
         }
     }
 
-    fn tell(&mut self, promise: &'static str, what: String) {
+    fn tell(&mut self, promise: &'static str, what: &str) {
         self.told = true;
         self.record.broken(promise, format!("session {}: {what}", self.session));
     }

@@ -109,10 +109,8 @@ impl Drop for Live {
         let stats = self.net.slot.stats();
         let mut inner = self.net.lock();
         inner.live -= 1;
-        inner.before = stats.map(|stats| Before {
-            received: stats.messages_received,
-            sent: stats.messages_sent,
-        });
+        inner.before = stats
+            .map(|stats| Before { received: stats.messages_received, sent: stats.messages_sent });
         drop(inner);
         self.net.record.note(What::Gone { dial: self.dial });
     }
@@ -178,9 +176,7 @@ impl AsyncRead for Watched {
             StreamFault::ReadFails(after) if self.read >= after => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            StreamFault::ReadPanics(after) if self.read >= after => {
-                std::panic::panic_any(Planned)
-            }
+            StreamFault::ReadPanics(after) if self.read >= after => std::panic::panic_any(Planned),
             _ => {}
         }
         let most = self.limit(buf.remaining());

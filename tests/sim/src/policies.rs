@@ -94,7 +94,8 @@ pub(crate) struct SimFactory {
 #[async_trait]
 impl RequestFactory for SimFactory {
     async fn request(&self, next: &NextAttempt) -> Result<HandshakeRequest, HandlerError> {
-        let making = pick(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner), &self.making);
+        let making =
+            pick(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner), &self.making);
         self.record.note(What::Making { attempt: next.attempt, refresh: next.refresh });
         match making {
             Making::Quick => {}

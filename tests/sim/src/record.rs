@@ -49,9 +49,9 @@ impl Counts {
                 *self = Self { session: *session, ..Self::default() };
             }
             What::Begin { callback: Callback::OnMessage, session, .. }
-            | What::Answer { op: Op::Recv { session, .. }, result: Answer::Message { .. }, .. }
-                if *session == self.session =>
-            {
+            | What::Answer {
+                op: Op::Recv { session, .. }, result: Answer::Message { .. }, ..
+            } if *session == self.session => {
                 self.taken += 1;
             }
             What::Answer {

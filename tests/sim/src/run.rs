@@ -97,8 +97,7 @@ async fn use_engine(scenario: Scenario, record: Record) {
         Finish::LastHandle => Slot::alone(),
         _ => Slot::default(),
     };
-    let net =
-        Net::new(scenario.network.clone(), scenario.rng(1), record.clone(), slot.clone());
+    let net = Net::new(scenario.network.clone(), scenario.rng(1), record.clone(), slot.clone());
     let handler = SimHandler {
         habits: scenario.habits.clone(),
         record: record.clone(),
@@ -192,7 +191,8 @@ async fn live(scenario: &Scenario, engine: Engine, slot: &Slot, record: &Record)
     }
     sleep(PROMPT).await;
     for waiting in record.waiting() {
-        record.broken("9: every wait ends after stop", format!("this call still waits: {waiting:?}"));
+        record
+            .broken("9: every wait ends after stop", format!("this call still waits: {waiting:?}"));
     }
     actors.iter().for_each(JoinHandle::abort);
 }
@@ -206,7 +206,9 @@ async fn finish(finish: Finish, slot: &Slot, record: &Record) {
     match finish {
         Finish::Stop => _ = calls::stop(&engine, record).await,
         Finish::StopTwice => {
-            let both = async { tokio::join!(calls::stop(&engine, record), calls::stopped(&engine, record)) };
+            let both = async {
+                tokio::join!(calls::stop(&engine, record), calls::stopped(&engine, record))
+            };
             both.await;
             calls::stop(&engine, record).await;
         }
@@ -226,11 +228,7 @@ async fn finish(finish: Finish, slot: &Slot, record: &Record) {
     }
 }
 
-fn exit_early(
-    way: StartWay,
-    control: &Control,
-    record: &Record,
-) -> Option<JoinHandle<()>> {
+fn exit_early(way: StartWay, control: &Control, record: &Record) -> Option<JoinHandle<()>> {
     let (control, record) = (control.clone(), record.clone());
     match way {
         StartWay::Plain | StartWay::GiveUpAfter(_) => None,

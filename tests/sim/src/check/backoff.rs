@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::Story;
 use super::Verdict;
+use super::story::Story;
 use crate::event::{How, Op, Ruling, What};
 
 const WAITS: &str = "3.7: no dial before its delay and its floor are over";

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::Story;
 use super::Verdict;
+use super::story::Story;
 use crate::event::{Cause, How, Told, What};
 
 const ORDER: &str = "2: on_open, messages, one on_close, at most one on_close_error, nothing after";
@@ -67,7 +67,11 @@ impl Checking<'_> {
     fn begin(&mut self, index: usize, call: u64, callback: Callback, session: u32, told: &Told) {
         let at = self.story.at(index);
         if self.story.end.is_some_and(|end| end < index) {
-            self.say(at, "7: no callback after the end", format!("{callback} of session {session}"));
+            self.say(
+                at,
+                "7: no callback after the end",
+                format!("{callback} of session {session}"),
+            );
         }
         let phase = self.phases.get(&session).copied();
         let wanted = match callback {
@@ -164,7 +168,11 @@ impl Checking<'_> {
     fn finish(mut self) {
         let at = self.story.events.last().map_or(Duration::ZERO, |event| event.at);
         for (callback, session) in std::mem::take(&mut self.running).into_values() {
-            self.say(at, "7: no callback after the end", format!("{callback} of session {session}"));
+            self.say(
+                at,
+                "7: no callback after the end",
+                format!("{callback} of session {session}"),
+            );
         }
         if self.story.forced() {
             return;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::Story;
 use super::Verdict;
+use super::story::Story;
 use crate::event::{Answer, Cause, How, Op, Told, What};
 
 const START: &str = "3: start() returns once on_open has returned, or fails with what failed";
@@ -68,7 +68,8 @@ fn started(story: &Story<'_>, index: usize, result: &Answer, verdict: &mut Verdi
     match result {
         Answer::Ok => {
             let prompt = opened.filter(|opened| *opened < index);
-            let kept = prompt.is_some_and(|opened| at <= story.at(opened) + Duration::from_millis(2));
+            let kept =
+                prompt.is_some_and(|opened| at <= story.at(opened) + Duration::from_millis(2));
             verdict.demand(kept, at, START, "start() returned Ok without, or late");
         }
         Answer::Err(error) if error == "Stopped" => {

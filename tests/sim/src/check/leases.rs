@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::Story;
 use super::Verdict;
+use super::story::Story;
 use crate::event::{Answer, Op, What};
 
 const REVOKED: &str = "3.4: a hold is revoked at the end of its session";

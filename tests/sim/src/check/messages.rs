@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::{SessionStory, Story};
 use super::Verdict;
+use super::story::{SessionStory, Story};
 use crate::event::{Answer, Cause, Modulo, Op, Told, What};
 
 const ORDER: &str = "4: messages are handled in the order they arrived";

@@ -3,6 +3,7 @@
 mod backoff;
 mod callbacks;
 mod calls;
+mod codes;
 mod leases;
 mod messages;
 mod pings;
@@ -29,6 +30,7 @@ pub(crate) fn check(scenario: &Scenario, events: &[Event]) -> Vec<Broken> {
     sends::check(&story, &mut verdict);
     leases::check(&story, &mut verdict);
     calls::check(&story, &mut verdict);
+    codes::check(&story, &mut verdict);
     pings::check(&story, &mut verdict);
     verdict.broken
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::story::{SessionStory, Story};
 use super::Verdict;
+use super::story::{SessionStory, Story};
 use crate::event::{Answer, Op, What};
 use crate::scenario::{Fault, StreamFault};
 use wscengine::Callback;
@@ -70,9 +70,9 @@ fn has_room(
         .iter()
         .filter(|event| match &event.what {
             What::Begin { callback: Callback::OnMessage, session, .. } => *session == number,
-            What::Answer { op: Op::Recv { session, .. }, result: Answer::Message { .. }, .. } => {
-                *session == number
-            }
+            What::Answer {
+                op: Op::Recv { session, .. }, result: Answer::Message { .. }, ..
+            } => *session == number,
             _ => false,
         })
         .count();

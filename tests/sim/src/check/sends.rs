@@ -1,17 +1,21 @@
 //! Sending: results are true, the order of a sender is kept, and no message gets into another session.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::story::{SessionStory, Story};
 use super::Verdict;
-use crate::event::{Answer, Op, Way, What};
+use super::story::{SessionStory, Story};
+use crate::event::{Answer, Cause, Op, Way, What};
+use crate::scenario::{Fault, StreamFault};
 use crate::wire;
 
 const OTHER: &str = "3.2: no message of a session is seen on another's connection";
 const ORDER: &str = "3.6: messages of one sender arrive once, in order";
 const TRUE: &str = "3.6: what was refused is not sent";
 const FLUSHED: &str = "3.6: what send_flushed said is written arrives";
-const ACCEPTED: &str = "3.6: what send accepted is written before the close frame, or counted as unsent";
+const ACCEPTED: &str =
+    "3.6: what send accepted is written before the close frame, or counted as unsent";
+const TIME: &str = "3.6: the close frame of a stop follows what was accepted, until drain_timeout";
 const ENDED: &str = "3.2: after the end of its session every send fails";
 
 /// What one session's senders were told.
@@ -29,7 +33,28 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
     for (number, session) in &story.sessions {
         let told = told(story, *number, session, verdict);
         received(story, *number, session, &told, verdict);
+        given_up(story, *number, session, verdict);
     }
+}
+
+/// What we end ourselves gives nothing up before its time, while the peer and the network are sound.
+fn given_up(story: &Story<'_>, number: u32, session: &SessionStory, verdict: &mut Verdict) {
+    let (Some(closed), Some(left)) = (session.closed, session.left) else { return };
+    let local = matches!(session.cause, Some(Cause::Stopped | Cause::Restarted));
+    let network = &story.scenario.network;
+    let sound = network.faults.iter().all(|(_, fault)| matches!(fault, Fault::Latency(_)))
+        && network.streams.iter().all(|fault| matches!(fault, StreamFault::None))
+        && !story.events[..closed].iter().any(|event| {
+            matches!(event.what, What::SentClose { port, .. } | What::ServerDid { port, .. }
+                | What::GotEnd { port, .. } if port == session.port)
+        });
+    if !local || !sound || session.unsent == 0 {
+        return;
+    }
+    let (at, since) = (story.at(closed), story.at(left));
+    let kept = at.saturating_sub(since) + Duration::from_millis(2) >= story.scenario.options.drain;
+    let what = format!("session {number}: {} given up after {:?}", session.unsent, at - since);
+    verdict.demand(kept, at, TIME, what);
 }
 
 fn told(story: &Story<'_>, number: u32, session: &SessionStory, verdict: &mut Verdict) -> Told {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wscengine::Callback;
 
-use super::story::Story;
 use super::Verdict;
+use super::story::Story;
 use crate::event::{Answer, Ruling, What};
 use crate::run::GRACE;
 
@@ -85,9 +85,10 @@ fn told(story: &Story<'_>, verdict: &mut Verdict) {
     let at = story.end.map_or(Duration::ZERO, |end| story.at(end));
     let options = &story.scenario.options;
     let fatal = || {
-        story.events.iter().any(|event| {
-            matches!(event.what, What::Judged { ruling: Ruling::Fatal, .. })
-        })
+        story
+            .events
+            .iter()
+            .any(|event| matches!(event.what, What::Judged { ruling: Ruling::Fatal, .. }))
     };
     let opened = story.sessions.values().any(|session| session.opened.is_some());
     let possible = match kind.as_str() {

@@ -39,8 +39,14 @@ pub(crate) struct SessionStory {
 
 impl<'a> Story<'a> {
     pub(crate) fn new(scenario: &'a Scenario, events: &'a [Event]) -> Self {
-        let mut story =
-            Self { scenario, events, sessions: BTreeMap::new(), stop: None, end: None, outcome: None };
+        let mut story = Self {
+            scenario,
+            events,
+            sessions: BTreeMap::new(),
+            stop: None,
+            end: None,
+            outcome: None,
+        };
         for (at, event) in events.iter().enumerate() {
             story.take(at, &event.what);
         }
@@ -49,7 +55,12 @@ impl<'a> Story<'a> {
 
     fn take(&mut self, at: usize, what: &What) {
         match what {
-            What::Begin { callback: Callback::OnOpen, session, told: Told::Opened { port, .. }, .. } => {
+            What::Begin {
+                callback: Callback::OnOpen,
+                session,
+                told: Told::Opened { port, .. },
+                ..
+            } => {
                 let story = SessionStory { port: *port, begun: at, ..SessionStory::default() };
                 self.sessions.insert(*session, story);
             }
@@ -76,9 +87,9 @@ impl<'a> Story<'a> {
             | What::Answer { op: Op::Start, result: Answer::GivenUp, .. } => {
                 self.stop.get_or_insert(at);
             }
-            What::Answer { op: Op::Stop | Op::Stopped, result: Answer::Ended { kind, .. }, .. }
-                if kind != "UnderWay" =>
-            {
+            What::Answer {
+                op: Op::Stop | Op::Stopped, result: Answer::Ended { kind, .. }, ..
+            } if kind != "UnderWay" => {
                 self.end.get_or_insert(at);
             }
             What::Outcome { outcome } => self.outcome = Some(outcome.clone()),

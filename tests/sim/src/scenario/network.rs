@@ -118,7 +118,7 @@ impl StreamFault {
             0..=2 => Self::Chops(pick(rng, &[1, 7, 100])),
             3 => Self::ReadFails(rng.u64(1..20_000)),
             4 => Self::WriteFails(rng.u64(1..20_000)),
-            5 if one_in(rng, 3) => Self::ReadPanics(rng.u64(200..20_000)),
+            5 => Self::ReadPanics(rng.u64(200..5_000)),
             _ => Self::None,
         }
     }

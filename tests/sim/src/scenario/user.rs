@@ -149,7 +149,11 @@ pub(crate) enum StartWay {
 /// One who uses the engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Actor {
-    Sender { pace: Duration, size: usize, engine: bool },
+    Sender {
+        pace: Duration,
+        size: usize,
+        engine: bool,
+    },
     /// Pauses, receives so many, and gives the connection back; waits so long for each step.
     Holder {
         pace: Duration,
@@ -159,8 +163,12 @@ pub(crate) enum Actor {
         matching: Option<Modulo>,
         engine: bool,
     },
-    Restarter { pace: Duration },
-    Pinger { pace: Duration },
+    Restarter {
+        pace: Duration,
+    },
+    Pinger {
+        pace: Duration,
+    },
 }
 
 /// How the user ends the engine.

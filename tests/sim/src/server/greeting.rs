@@ -71,8 +71,7 @@ pub(super) async fn greet(
         Greeting::Refuse { status, retry_after } => {
             record.note(What::Refused { port, status: *status });
             let after = retry_after.map(|s| format!("Retry-After: {s}\r\n")).unwrap_or_default();
-            let answer =
-                format!("HTTP/1.1 {status} No\r\n{after}Content-Length: 7\r\n\r\nrefused");
+            let answer = format!("HTTP/1.1 {status} No\r\n{after}Content-Length: 7\r\n\r\nrefused");
             stream.write_all(answer.as_bytes()).await.ok()?;
             wait_for_end(stream).await;
             None

@@ -251,7 +251,8 @@ impl Server {
         let port = self.port;
         match frame.opcode {
             wire::CLOSE => {
-                let code = frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+                let code =
+                    frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 self.record.note(What::GotClose { port, code });
             }
             wire::PING => self.record.note(What::GotPing { port }),

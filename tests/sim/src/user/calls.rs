@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wscengine::{Engine, Exclusive, HandlerError, Outcome, PauseError, PingError, SendError, Session};
+use wscengine::{
+    Engine, Exclusive, HandlerError, Outcome, PauseError, PingError, SendError, Session,
+};
 
 use crate::convert;
 use crate::event::{Answer, Modulo, Op, Way, What};
@@ -201,10 +203,10 @@ impl Caller {
             Some(modulo) => {
                 held.conn
                     .recv_matching(|message| {
-                    let of = message.text().and_then(wire::read_server_text);
-                    of.is_some_and(|(_, k)| modulo.matches(k))
-                })
-                .await
+                        let of = message.text().and_then(wire::read_server_text);
+                        of.is_some_and(|(_, k)| modulo.matches(k))
+                    })
+                    .await
             }
         };
         asked.answer(match &result {
