@@ -11,7 +11,8 @@ use wscengine::transport::{ConnectRequest, HandshakeResponse};
 use wscengine::{ConnectError, ConnectErrorKind, Phase};
 
 use crate::connector::{BoxedIo, Connector, Target, unbox};
-use crate::handshake::{self, Deadlines, Opening};
+use crate::extension::Extension;
+use crate::handshake::{self, Deadlines, Opening, Upgraded};
 use crate::stream::Stream;
 use crate::tcp::TcpConnector;
 use crate::tls::{self, TlsConfig};
@@ -64,6 +65,8 @@ pub struct Dialed {
     pub response: HandshakeResponse,
     /// Bytes of the WebSocket protocol that came together with the answer. They are the first input.
     pub leftover: Bytes,
+    /// The extensions in use, each of which was offered: empty after [`Dialer::dial`].
+    pub extensions: Vec<Extension>,
 }
 
 impl Default for Dialer {
@@ -149,8 +152,29 @@ impl Dialer {
     /// # Cancel safety
     /// Dropping the future abandons the dial and closes whatever it had opened.
     pub async fn dial(&self, request: &ConnectRequest) -> Result<Dialed, ConnectError> {
+        self.dial_with(request, &[]).await
+    }
+
+    /// Like [`dial`](Self::dial), and offers extensions, the most wanted first. One may be offered more than once, with
+    /// different parameters.
+    ///
+    /// # Errors
+    /// As of [`dial`](Self::dial). An offer that is not made of tokens is `InvalidRequest`; an answer with an extension
+    /// that was not offered, with one more often than it was offered, or one that breaks the syntax of RFC 6455 section
+    /// 9.1 is `Handshake`. What the parameters say is the caller's to check.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with its time and I/O drivers enabled.
+    ///
+    /// # Cancel safety
+    /// Dropping the future abandons the dial and closes whatever it had opened.
+    pub async fn dial_with(
+        &self,
+        request: &ConnectRequest,
+        offers: &[Extension],
+    ) -> Result<Dialed, ConnectError> {
         let started = Instant::now();
-        let opening = Opening::new(request)?;
+        let opening = Opening::new(request, offers)?;
         let target = Target::of(&request.url)?;
         let io = self.open(&target).await?;
         let mut stream = match request.url.scheme() {
@@ -158,8 +182,9 @@ impl Dialer {
             _ => unbox(io),
         };
         let deadlines = Deadlines::of_dial(started, request.timeout, self.upgrade);
-        let (response, leftover) = handshake::open(&mut stream, &opening, deadlines).await?;
-        Ok(Dialed { stream, response, leftover })
+        let Upgraded { response, leftover, extensions } =
+            handshake::open(&mut stream, &opening, deadlines).await?;
+        Ok(Dialed { stream, response, leftover, extensions })
     }
 
     async fn open(&self, target: &Target) -> Result<BoxedIo, ConnectError> {

@@ -6,11 +6,13 @@
 //!
 //! - [`Connector`] says where the byte stream comes from: TCP by default, or anything of your own.
 //! - [`TlsConfig`] says whom to trust for `wss` URLs, and which client certificate to show.
+//! - [`Extension`]s are offered by an adapter that can do them, and what the server accepted is checked against that.
 //! - [`handshake`] is the opening handshake alone (RFC 6455 section 4), over any byte stream.
 
 mod connector;
 mod deadline;
 mod dialer;
+mod extension;
 mod handshake;
 mod stream;
 mod tcp;
@@ -20,7 +22,8 @@ pub use rustls;
 
 pub use connector::{BoxedIo, Connector, Io, Target};
 pub use dialer::{Dialed, Dialer};
-pub use handshake::handshake;
+pub use extension::{Extension, ExtensionError};
+pub use handshake::{Upgraded, handshake, handshake_with};
 pub use stream::Stream;
 pub use tcp::TcpConnector;
 pub use tls::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsConfigErrorKind};

@@ -24,7 +24,8 @@ use tokio_rustls::TlsAcceptor;
 use wscengine::transport::ConnectRequest;
 use wscengine::{ConnectError, ConnectErrorKind};
 use wscengine_dial::{
-    BoxedIo, Connector, Dialer, Roots, Target, TcpConnector, TlsConfig, handshake, rustls,
+    BoxedIo, Connector, Dialer, Extension, Roots, Target, TcpConnector, TlsConfig, handshake,
+    handshake_with, rustls,
 };
 
 use cut::{at_each_await, at_each_await_over_sockets};
@@ -103,8 +104,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Dials `url` through a stream in memory to a server that answers; gives the number of awaits.
 async fn dial(url: &'static str, answer: fn(&str) -> String, tls: Option<Tls>) -> usize {
+    dial_with(url, answer, tls, &[]).await
+}
+
+async fn dial_with(
+    url: &'static str,
+    answer: fn(&str) -> String,
+    tls: Option<Tls>,
+    offers: &'static [&'static str],
+) -> usize {
+    let offers: Arc<[_]> = offers.iter().copied().map(Extension::new).collect();
     at_each_await(move |cut| {
-        let tls = tls.clone();
+        let (tls, offers) = (tls.clone(), Arc::clone(&offers));
         async move {
             // So small that writing the request has to wait too.
             let (client, server) = duplex(if tls.is_some() { 1_000 } else { 64 });
@@ -126,7 +137,13 @@ async fn dial(url: &'static str, answer: fn(&str) -> String, tls: Option<Tls>) -
             };
             let client = async {
                 let request = request(url);
-                match cut.call(dialer.dial(&request)).await {
+                let dialing = async {
+                    match &offers[..] {
+                        [] => dialer.dial(&request).await,
+                        offers => dialer.dial_with(&request, offers).await,
+                    }
+                };
+                match cut.call(dialing).await {
                     Some(Ok(dialed)) => assert_eq!(dialed.response.status, 101),
                     Some(Err(error)) => assert_eq!(error.kind(), ConnectErrorKind::Status),
                     None => {}
@@ -184,6 +201,12 @@ async fn dialer_dial_dropped_at_any_await_of_tls_closes_the_stream() {
     assert!(awaits >= 4, "{awaits}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn dialer_dial_with_dropped_at_any_await_closes_the_stream() {
+    let awaits = dial_with("ws://h/", accepted, None, &["x-offered"]).await;
+    assert!(awaits >= 18, "{awaits}");
+}
+
 /// By name and TCP: while the name is resolved nothing is open; from then on the server sees the end.
 #[tokio::test]
 async fn connector_connect_dropped_at_any_await_of_a_tcp_connection_closes_it() {
@@ -213,13 +236,33 @@ async fn connector_connect_dropped_at_any_await_of_a_tcp_connection_closes_it() 
 /// owner's, to be closed.
 #[tokio::test(start_paused = true)]
 async fn handshake_dropped_at_any_await_writes_nothing_more_and_leaves_the_stream_to_its_owner() {
-    let awaits = at_each_await(|cut| async move {
+    let awaits = given_up(&[]).await;
+    assert!(awaits >= 18, "{awaits}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshake_with_dropped_at_any_await_writes_nothing_more_and_leaves_the_stream_to_its_owner()
+ {
+    let awaits = given_up(&["x-offered"]).await;
+    assert!(awaits >= 18, "{awaits}");
+}
+
+/// Gives a handshake up at each of its awaits; gives their number.
+async fn given_up(offers: &'static [&'static str]) -> usize {
+    at_each_await(|cut| async move {
         let (mut client, mut server) = duplex(16);
         let request = request("ws://h/chat");
         let client = async {
-            let done = cut.call(handshake(&mut client, &request)).await;
-            if let Some(result) = done {
-                assert_eq!(result.unwrap().0.status, 101);
+            let offers: Vec<_> = offers.iter().copied().map(Extension::new).collect();
+            let handshaking = async {
+                match &offers[..] {
+                    [] => handshake(&mut client, &request).await.unwrap().0,
+                    offers => handshake_with(&mut client, &request, offers).await.unwrap().response,
+                }
+            };
+            let done = cut.call(handshaking).await;
+            if let Some(response) = done {
+                assert_eq!(response.status, 101);
                 return true;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -250,6 +293,5 @@ async fn handshake_dropped_at_any_await_writes_nothing_more_and_leaves_the_strea
         assert!(seen.is_empty() || cut.polls() > 0);
         assert!(rest.is_empty(), "{rest:?}");
     })
-    .await;
-    assert!(awaits >= 18, "{awaits}");
+    .await
 }

@@ -13,11 +13,13 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use wscengine::transport::{ConnectRequest, HandshakeResponse};
-use wscengine::{ConnectError, ConnectErrorKind, Phase};
+use wscengine::{ConnectError, ConnectErrorKind, HandlerError, Phase};
 
+use self::check::Chosen;
 use self::head::{Head, HeadReader};
 pub(crate) use self::request::Opening;
 use crate::deadline::after;
+use crate::extension::Extension;
 use crate::tls::tls_kind;
 
 /// The most interim answers (100, 102, 103, ...) passed over before the final one: none is expected.
@@ -97,15 +99,53 @@ pub async fn handshake<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Upgraded { response, leftover, .. } = handshake_with(stream, request, &[]).await?;
+    Ok((response, leftover))
+}
+
+/// Like [`handshake`], and offers extensions, the most wanted first. One may be offered more than once, with different
+/// parameters.
+///
+/// An answer with an extension that was not offered, with one more often than it was offered, or one that breaks the
+/// syntax of RFC 6455 section 9.1 is refused as `Handshake`. What the parameters say is the caller's to check.
+///
+/// # Errors
+/// As of [`handshake`]; an offer that is not made of tokens is `InvalidRequest`.
+///
+/// # Panics
+/// Outside of a Tokio runtime with its time driver enabled.
+///
+/// # Cancel safety
+/// Not cancel safe, like [`handshake`].
+pub async fn handshake_with<S>(
+    stream: &mut S,
+    request: &ConnectRequest,
+    offers: &[Extension],
+) -> Result<Upgraded, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let end = after(Instant::now(), request.timeout);
-    open(stream, &Opening::new(request)?, Deadlines { head: end, body: end }).await
+    open(stream, &Opening::new(request, offers)?, Deadlines { head: end, body: end }).await
+}
+
+/// What an opening handshake came to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Upgraded {
+    /// The server's answer.
+    pub response: HandshakeResponse,
+    /// Bytes of the WebSocket protocol that came together with the answer. They are the first input.
+    pub leftover: Bytes,
+    /// The extensions in use: each was offered.
+    pub extensions: Vec<Extension>,
 }
 
 pub(crate) async fn open<S>(
     stream: &mut S,
     opening: &Opening,
     deadlines: Deadlines,
-) -> Result<(HandshakeResponse, Bytes), ConnectError>
+) -> Result<Upgraded, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -116,7 +156,7 @@ where
     };
     let rest = reader.into_rest();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok((accept(head, opening)?, rest.freeze()));
+        return accept(head, opening, rest.freeze());
     }
     let body = body::read(stream, rest, &head, deadlines.body).await;
     Err(ConnectError::new(ConnectErrorKind::Status).with_response(response(head, None, body)))
@@ -159,9 +199,12 @@ where
 }
 
 /// Checks an answer of status 101; one that fails is kept with the error.
-fn accept(head: Head, opening: &Opening) -> Result<HandshakeResponse, ConnectError> {
-    match check::subprotocol(&head, opening) {
-        Ok(subprotocol) => Ok(response(head, subprotocol, Bytes::new())),
+fn accept(head: Head, opening: &Opening, leftover: Bytes) -> Result<Upgraded, ConnectError> {
+    match check::chosen(&head, opening) {
+        Ok(Chosen { subprotocol, extensions }) => {
+            let response = response(head, subprotocol, Bytes::new());
+            Ok(Upgraded { response, leftover, extensions })
+        }
         Err(problem) => Err(invalid(problem).with_response(response(head, None, Bytes::new()))),
     }
 }
@@ -170,7 +213,7 @@ fn response(head: Head, subprotocol: Option<String>, body: Bytes) -> HandshakeRe
     HandshakeResponse { status: head.status, headers: head.headers, subprotocol, body }
 }
 
-fn invalid(problem: &'static str) -> ConnectError {
+fn invalid(problem: impl Into<HandlerError>) -> ConnectError {
     ConnectError::with_source(ConnectErrorKind::Handshake, problem)
 }
 

@@ -16,6 +16,8 @@ use url::Url;
 use wscengine::transport::ConnectRequest;
 use wscengine::{ConnectError, ConnectErrorKind};
 
+use crate::extension::{Extension, is_token};
+
 /// What the key is hashed with (RFC 6455 section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -37,25 +39,31 @@ pub(crate) struct Opening {
     bytes: Vec<u8>,
     accept: String,
     subprotocols: Vec<String>,
+    extensions: Vec<Extension>,
 }
 
 impl Opening {
-    /// Checks the request and draws its key.
+    /// Checks the request and the extensions offered with it, and draws its key.
     ///
     /// # Errors
     /// `InvalidRequest` for a request that cannot be sent; `Other` if the system gives no random numbers.
-    pub(crate) fn new(request: &ConnectRequest) -> Result<Self, ConnectError> {
+    pub(crate) fn new(
+        request: &ConnectRequest,
+        offers: &[Extension],
+    ) -> Result<Self, ConnectError> {
         check_scheme(&request.url)?;
         check_headers(&request.headers)?;
         check_subprotocols(&request.subprotocols)?;
+        check_offers(offers)?;
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)
             .map_err(|error| ConnectError::with_source(ConnectErrorKind::Other, error))?;
         let key = STANDARD.encode(nonce);
         Ok(Self {
-            bytes: render(request, &key)?,
+            bytes: render(request, offers, &key)?,
             accept: accept_of(&key),
             subprotocols: request.subprotocols.clone(),
+            extensions: offers.to_vec(),
         })
     }
 
@@ -73,10 +81,19 @@ impl Opening {
     pub(super) fn subprotocols(&self) -> &[String] {
         &self.subprotocols
     }
+
+    /// The extensions offered.
+    pub(super) fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
 }
 
 /// The header block: the handshake's own headers first, then the user's in their order.
-fn render(request: &ConnectRequest, key: &str) -> Result<Vec<u8>, ConnectError> {
+fn render(
+    request: &ConnectRequest,
+    offers: &[Extension],
+    key: &str,
+) -> Result<Vec<u8>, ConnectError> {
     let url = &request.url;
     let mut out = Lines::default();
     out.start(url);
@@ -90,6 +107,10 @@ fn render(request: &ConnectRequest, key: &str) -> Result<Vec<u8>, ConnectError> 
     out.header("Sec-WebSocket-Version", b"13");
     if !request.subprotocols.is_empty() {
         out.header("Sec-WebSocket-Protocol", request.subprotocols.join(", ").as_bytes());
+    }
+    if !offers.is_empty() {
+        let offers: Vec<_> = offers.iter().map(ToString::to_string).collect();
+        out.header("Sec-WebSocket-Extensions", offers.join(", ").as_bytes());
     }
     if !request.headers.contains_key(AUTHORIZATION)
         && let Some(credentials) = credentials_of(url)?
@@ -179,7 +200,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ConnectError> {
 fn check_subprotocols(subprotocols: &[String]) -> Result<(), ConnectError> {
     let mut seen = HashSet::new();
     for name in subprotocols {
-        if name.is_empty() || !name.bytes().all(is_token_byte) {
+        if !is_token(name) {
             return Err(invalid(format!("the subprotocol {name:?} is not a token")));
         }
         if !seen.insert(name) {
@@ -189,9 +210,14 @@ fn check_subprotocols(subprotocols: &[String]) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// `tchar` of RFC 7230 section 3.2.6.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+/// One extension may be offered more than once: with different parameters, the most wanted first.
+fn check_offers(offers: &[Extension]) -> Result<(), ConnectError> {
+    match offers.iter().find(|offer| !offer.is_valid()) {
+        None => Ok(()),
+        Some(offer) => {
+            Err(invalid(format!("the extension {:?} is not made of tokens", offer.name)))
+        }
+    }
 }
 
 /// What the server has to answer to `key` (RFC 6455 section 4.2.2, item 5.4).
@@ -208,7 +234,7 @@ mod tests {
     use super::*;
 
     fn rendered(url: &str) -> String {
-        let opening = Opening::new(&ConnectRequest::new(url.parse().unwrap())).unwrap();
+        let opening = Opening::new(&ConnectRequest::new(url.parse().unwrap()), &[]).unwrap();
         String::from_utf8(opening.bytes).unwrap()
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 mod acceptance;
+mod extensions;
 mod garbage;
 mod refusal;
 mod request;
