@@ -44,8 +44,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let how = if std::thread::panicking() { How::Panicked } else { self.how };
-        let Self { call, callback, session, .. } = *self;
+        let Self { call, callback, session, how, .. } = *self;
         self.record.note(What::End { call, callback, session, how });
     }
 }
@@ -74,14 +73,24 @@ impl SimHandler {
         Caller { record: self.record.clone(), sender: 1_000 + u32::try_from(call).unwrap_or(0) }
     }
 
-    async fn act(&self, doing: Doing, call: u64, hand: Hand<'_>) -> Result<(), HandlerError> {
+    async fn act(
+        &self,
+        doing: Doing,
+        running: &mut Running,
+        hand: Hand<'_>,
+    ) -> Result<(), HandlerError> {
         let Hand { session, conn, control } = hand;
+        let call = running.call;
         let caller = self.caller(call);
         match doing {
             Doing::Quick | Doing::Farewell(_) => {}
             Doing::Sleep(time) => tokio::time::sleep(time).await,
             Doing::Hang => std::future::pending().await,
-            Doing::Panic => std::panic::panic_any(Planned),
+            Doing::Panic => {
+                // It is also dropped in a panic when that of a transport unwinds the task that polls it.
+                running.how = How::Panicked;
+                std::panic::panic_any(Planned)
+            }
             Doing::Fail(after) => {
                 tokio::time::sleep(after).await;
                 return Err("the user says no".into());
@@ -148,28 +157,28 @@ impl Handler for SimHandler {
             previous: opened.previous.as_ref().map(convert::cause),
         };
         let session = conn.session().clone();
-        let running = self.begin(Callback::OnOpen, Some(&session), told);
+        let mut running = self.begin(Callback::OnOpen, Some(&session), told);
         let doing = self.doing(&self.habits.on_open);
         let hand = Hand { session: Some(&session), conn: Some(conn), control: None };
-        let result = self.act(doing, running.call, hand).await;
+        let result = self.act(doing, &mut running, hand).await;
         running.end(if result.is_ok() { How::Well } else { How::Failed });
         result
     }
 
     async fn on_message(&self, session: &Session, message: Message<'_>) {
         let (port, k) = message.text().and_then(wire::read_server_text).unwrap_or((0, 0));
-        let running = self.begin(Callback::OnMessage, Some(session), Told::Message { port, k });
+        let mut running = self.begin(Callback::OnMessage, Some(session), Told::Message { port, k });
         let doing = self.doing(&self.habits.on_message);
         let hand = Hand { session: Some(session), conn: None, control: None };
-        let _ = self.act(doing, running.call, hand).await;
+        let _ = self.act(doing, &mut running, hand).await;
         running.end(How::Well);
     }
 
     async fn on_read_error(&self, session: &Session, _error: &ReadError) {
-        let running = self.begin(Callback::OnReadError, Some(session), Told::Nothing);
+        let mut running = self.begin(Callback::OnReadError, Some(session), Told::Nothing);
         let doing = self.doing(&self.habits.on_read_error);
         let hand = Hand { session: Some(session), conn: None, control: None };
-        let _ = self.act(doing, running.call, hand).await;
+        let _ = self.act(doing, &mut running, hand).await;
         running.end(How::Well);
     }
 
@@ -182,10 +191,10 @@ impl Handler for SimHandler {
             last_read: self.net.link().last_read,
         };
         let session = conn.session().clone();
-        let running = self.begin(Callback::OnClose, Some(&session), told);
+        let mut running = self.begin(Callback::OnClose, Some(&session), told);
         let doing = self.doing(&self.habits.on_close);
         let hand = Hand { session: Some(&session), conn: Some(conn), control: None };
-        let _ = self.act(doing, running.call, hand).await;
+        let _ = self.act(doing, &mut running, hand).await;
         running.end(How::Well);
         match doing {
             Doing::Farewell(code) => CloseFrame::new(code, "farewell").ok(),
@@ -194,19 +203,19 @@ impl Handler for SimHandler {
     }
 
     async fn on_close_error(&self, session: &Session, _error: &CloseError) {
-        let running = self.begin(Callback::OnCloseError, Some(session), Told::Nothing);
+        let mut running = self.begin(Callback::OnCloseError, Some(session), Told::Nothing);
         let doing = self.doing(&self.habits.on_close_error);
         let hand = Hand { session: Some(session), conn: None, control: None };
-        let _ = self.act(doing, running.call, hand).await;
+        let _ = self.act(doing, &mut running, hand).await;
         running.end(How::Well);
     }
 
     async fn on_restart_error(&self, control: &Control, error: &AttemptError, retry: u32) {
         let told = Told::Retry { retry, error: convert::attempt_error(error) };
-        let running = self.begin(Callback::OnRestartError, None, told);
+        let mut running = self.begin(Callback::OnRestartError, None, told);
         let doing = self.doing(&self.habits.on_restart_error);
         let hand = Hand { session: None, conn: None, control: Some(control) };
-        let _ = self.act(doing, running.call, hand).await;
+        let _ = self.act(doing, &mut running, hand).await;
         running.end(How::Well);
     }
 }

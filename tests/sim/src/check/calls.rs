@@ -16,15 +16,21 @@ const TOLD: &str = "3.3: what on_close is told is what the status showed";
 
 pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
     let mut failed = String::new();
-    let mut dials = 0;
+    let (mut dials, mut port) = (0, 0);
     let mut refreshed = false;
     for (index, event) in story.events.iter().enumerate() {
         match &event.what {
             What::Dial { .. } => dials += 1,
             What::Making { refresh, .. } => refreshed |= refresh,
             What::DialFailed { kind, .. } => failed = (*kind).to_owned(),
-            What::Connected { .. } => failed.clear(),
-            What::Refused { status, .. } => failed = format!("Status {status}"),
+            What::Connected { port: of, .. } => {
+                failed.clear();
+                port = *of;
+            }
+            // What a server says to a dial that was given up is no error of the next.
+            What::Refused { status, port: of } if *of == port => {
+                failed = format!("Status {status}")
+            }
             What::End { callback: Callback::OnOpen, how, .. } => {
                 failed = match how {
                     How::Failed => "OnOpen".to_owned(),
