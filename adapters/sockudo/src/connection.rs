@@ -1,0 +1,280 @@
+//! An open connection: the core's frames over a byte stream, polled as the engine polls.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+use wscengine::transport::{Batch, Connection, Limits, Outgoing};
+use wscengine::{CloseFrame, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
+use wscengine_dial::Stream;
+
+use crate::convert::{io_failed, write_failed};
+use crate::deflate::Agreement;
+use crate::header::MAX_CONTROL;
+use crate::reader::{Reader, Request};
+use crate::writer::Writer;
+
+/// No more is read while this many bytes of pongs wait to be written, to a peer that only sends pings.
+const MAX_PONGS: usize = 64 << 10;
+
+/// A connection on the core of sockudo-ws: [`SockudoTransport`](crate::SockudoTransport) opens it.
+pub struct SockudoConnection<S = Stream> {
+    stream: S,
+    reader: Reader,
+    writer: Writer,
+    bytes_read: u64,
+    reading: Reading,
+    closing: Closing,
+}
+
+/// What can still be read.
+#[derive(Debug)]
+enum Reading {
+    Open,
+    /// The stream has ended, with this error once all that came before it has been taken.
+    Ended(Option<ReadError>),
+    /// The peer's close frame has been read.
+    Closed,
+}
+
+/// Our close frame, the engine's or the echo of the peer's: there is one.
+#[derive(Debug)]
+enum Closing {
+    Not,
+    /// The echo, to be written by the next flush. Before that the engine may have something else to say: the peer's
+    /// close frame may follow a violation.
+    Echo(Option<CloseFrame>),
+    Sent,
+    /// And our side of the stream is shut down.
+    Shut,
+}
+
+/// How much memory a connection may use for what passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Buffers {
+    pub(crate) read: usize,
+    pub(crate) write: usize,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { read: 64 << 10, write: 64 << 10 }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
+    /// A connection over an upgraded byte stream, in the role of a client, without permessage-deflate.
+    ///
+    /// `leftover` are the bytes that were read behind the server's answer.
+    pub fn new(stream: S, leftover: &Bytes, limits: Limits) -> Self {
+        Self::with(stream, leftover, limits, None, Buffers::default())
+    }
+
+    pub(crate) fn with(
+        stream: S,
+        leftover: &Bytes,
+        limits: Limits,
+        deflate: Option<Agreement>,
+        buffers: Buffers,
+    ) -> Self {
+        let mut reader = Reader::new(limits, deflate.as_ref(), buffers.read);
+        reader.put(leftover);
+        Self {
+            stream,
+            reader,
+            writer: Writer::new(deflate, buffers.write),
+            bytes_read: leftover.len() as u64,
+            reading: Reading::Open,
+            closing: Closing::Not,
+        }
+    }
+}
+
+impl<S> SockudoConnection<S> {
+    /// The stream beneath.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream beneath, to set options. Bytes are not to be read or written.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Appends what has come in full, and queues the answers to it.
+    fn take(&mut self, batch: &mut Batch) -> Result<(), ReadError> {
+        let Self { reader, writer, reading, closing, .. } = self;
+        reader.take(batch, |request| match request {
+            // Nothing follows our close frame.
+            Request::Pong(payload) if matches!(closing, Closing::Not) => writer.pong(payload),
+            Request::Pong(_) => {}
+            Request::Echo(frame) => {
+                *reading = Reading::Closed;
+                if matches!(closing, Closing::Not) {
+                    *closing = Closing::Echo(frame);
+                }
+            }
+        })
+    }
+
+    fn close(&mut self, frame: Option<&CloseFrame>) {
+        self.writer.close(frame);
+        self.closing = Closing::Sent;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
+    /// Reads until the stream has no more for now or the buffer is full. Ready if anything came, and at its end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut came = Poll::Pending;
+        while self.reader.has_room() && matches!(self.reading, Reading::Open) {
+            let stream = Pin::new(&mut self.stream);
+            let Poll::Ready(read) = poll_read_buf(stream, cx, self.reader.space()) else {
+                return came;
+            };
+            came = Poll::Ready(());
+            match read {
+                Ok(0) => self.reading = Reading::Ended(None),
+                Ok(count) => {
+                    self.bytes_read += count as u64;
+                    self.reader.filled(count);
+                }
+                Err(error) => self.reading = Reading::Ended(Some(io_failed(error))),
+            }
+        }
+        came
+    }
+
+    /// Throws away what still comes, until the peer ends the stream. A socket that is closed with unread bytes in it is
+    /// reset, and the reset takes our close frame with it (RFC 6455 section 7.1.1).
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; 4096];
+        loop {
+            let mut rest = ReadBuf::new(&mut space);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut rest));
+            if read.is_err() || rest.filled().is_empty() {
+                return Poll::Ready(());
+            }
+            self.bytes_read += rest.filled().len() as u64;
+        }
+    }
+
+    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        ready!(self.poll_flush_all(cx))?;
+        match ready!(Pin::new(&mut self.stream).poll_shutdown(cx)) {
+            // The peer was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(error) => return Poll::Ready(Err(write_failed(error.into()))),
+            Ok(()) => {}
+        }
+        self.closing = Closing::Shut;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        if let Closing::Echo(frame) = &mut self.closing {
+            let frame = frame.take();
+            self.close(frame.as_ref());
+        }
+        self.writer.poll_flush(&mut self.stream, cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for SockudoConnection<S> {
+    fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &mut Batch,
+    ) -> Poll<Result<(), ReadError>> {
+        if self.writer.pongs() > MAX_PONGS && self.poll_flush_all(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let entries = batch.len();
+        loop {
+            if matches!(self.reading, Reading::Closed) {
+                return Poll::Ready(Err(ReadErrorKind::Closed.into()));
+            }
+            self.take(batch)?;
+            if batch.len() > entries {
+                return Poll::Ready(Ok(()));
+            }
+            if let Reading::Ended(error) = &mut self.reading {
+                let error = error.take().unwrap_or(ReadErrorKind::UnexpectedEof.into());
+                return Poll::Ready(Err(error));
+            }
+            if self.poll_fill(cx).is_pending() {
+                self.reader.rest();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.writer.poll_room(&mut self.stream, cx)
+    }
+
+    fn start_send(&mut self, frame: Outgoing) -> Result<(), WriteError> {
+        match (frame, &self.closing) {
+            (Outgoing::Close(Some(frame)), _) if !may_be_sent(&frame) => {
+                Err(WriteErrorKind::Invalid.into())
+            }
+            (Outgoing::Close(frame), Closing::Not | Closing::Echo(_)) => {
+                self.close(frame.as_ref());
+                Ok(())
+            }
+            (Outgoing::Close(_), _) => Ok(()),
+            (_, Closing::Sent | Closing::Shut) => Err(WriteErrorKind::Closed.into()),
+            (Outgoing::Ping(payload), _) if payload.len() > MAX_CONTROL => {
+                Err(WriteErrorKind::Invalid.into())
+            }
+            (Outgoing::Ping(payload), _) => {
+                self.writer.ping(&payload);
+                Ok(())
+            }
+            (Outgoing::Message(message), _) => self.writer.message(&message),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.poll_flush_all(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        if !matches!(self.closing, Closing::Shut) {
+            ready!(self.poll_shut(cx))?;
+        }
+        match self.reading {
+            Reading::Open => self.poll_discard(cx).map(Ok),
+            Reading::Ended(_) | Reading::Closed => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.writer.written()
+    }
+}
+
+/// Whether RFC 6455 lets us send it (sections 5.5 and 7.4).
+fn may_be_sent(frame: &CloseFrame) -> bool {
+    frame.code().may_be_sent() && frame.reason().len() <= CloseFrame::MAX_REASON
+}
+
+/// Shows no payload.
+impl<S> fmt::Debug for SockudoConnection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SockudoConnection")
+            .field("reading", &self.reading)
+            .field("closing", &self.closing)
+            .field("bytes_read", &self.bytes_read)
+            .field("bytes_written", &self.writer.written())
+            .finish_non_exhaustive()
+    }
+}

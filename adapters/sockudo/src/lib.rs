@@ -1,0 +1,13 @@
+//! The fast transport of [`wscengine`], on the sans-I/O core of sockudo-ws.
+
+mod connection;
+mod convert;
+mod deflate;
+mod header;
+mod reader;
+mod transport;
+mod writer;
+
+pub use connection::SockudoConnection;
+pub use deflate::{Deflate, InvalidWindowBits, WindowBits};
+pub use transport::SockudoTransport;
