@@ -11,10 +11,10 @@ use super::{Classifier, Failure, FailureKind, Verdict};
 /// | failure | verdict |
 /// |---|---|
 /// | status 401 or 403, close code 1008 | refresh and retry; fatal if the refreshed attempt is refused again, or if there is no request factory |
-/// | status 400, 404, 405 or 410; the server's certificate; a request that cannot be sent | fatal on the first start; later retried, and fatal when three came in a row |
+/// | status 400, 404, 405 or 410; the server's certificate; a request that cannot be sent; a proxy that refuses the credentials | fatal on the first start; later retried, and fatal when three came in a row |
 /// | close code 1002, 1003, 1007, 1009 or 1010; a peer that breaks the protocol or sends what is too big | retried; fatal when three came in a row without a stable session |
 /// | close code 1013 (try again later) | retried after 10 s at least |
-/// | everything else: DNS, TCP, TLS, time-outs, status 408, 429 and 5xx, close codes 1000, 1001, 1005, 1006, 1011, 1012, 1014, 3000-4999 and unknown ones, a lost heartbeat, a failed `on_open`, a failed request factory | retried |
+/// | everything else: DNS, TCP, a proxy, TLS, a redirect that is not followed, time-outs, status 408, 429 and 5xx, close codes 1000, 1001, 1005, 1006, 1011, 1012, 1014, 3000-4999 and unknown ones, a lost heartbeat, a failed `on_open`, a failed request factory | retried |
 ///
 /// A `Retry-After` of the refusal, in seconds or as a date (RFC 9110 section 10.2.3), is the least time to wait.
 /// Close codes: RFC 6455 section 7.4.1 and IANA's registry.
@@ -166,6 +166,9 @@ mod tests {
                 ConnectErrorKind::Io,
                 ConnectErrorKind::Timeout(Phase::Tls),
                 ConnectErrorKind::Timeout(Phase::Whole),
+                ConnectErrorKind::Timeout(Phase::Proxy),
+                ConnectErrorKind::Proxy,
+                ConnectErrorKind::Redirect,
                 ConnectErrorKind::Tls,
                 ConnectErrorKind::Handshake,
                 ConnectErrorKind::ResponseTooLarge,
@@ -232,7 +235,14 @@ mod tests {
     #[test]
     fn what_looks_permanent_is_fatal_at_first_and_later_after_three_in_a_row() {
         let mut all: Vec<_> = [400, 404, 405, 410].map(status).into();
-        all.extend([ConnectErrorKind::Certificate, ConnectErrorKind::InvalidRequest].map(dial));
+        all.extend(
+            [
+                ConnectErrorKind::Certificate,
+                ConnectErrorKind::InvalidRequest,
+                ConnectErrorKind::ProxyAuth,
+            ]
+            .map(dial),
+        );
         for cause in all {
             let mut failure = Failure::new(&cause);
             for (in_a_row, verdict) in

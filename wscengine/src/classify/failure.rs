@@ -68,7 +68,7 @@ impl FailureCause {
 pub enum FailureKind {
     /// The host name was not resolved.
     Resolve,
-    /// No TCP connection, one that broke during the handshake, or a time-out of the dial.
+    /// No TCP connection, one that broke during the handshake, a proxy that makes none, or a time-out of the dial.
     Network,
     /// The TLS handshake failed for another reason than the certificate.
     Tls,
@@ -76,11 +76,11 @@ pub enum FailureKind {
     Certificate,
     /// The credentials were not taken: status 401 or 403, or close code 1008.
     Unauthorized,
-    /// The server does not know what is asked for: status 400, 404, 405 or 410.
+    /// The server does not know what is asked for: status 400, 404, 405 or 410. Or a proxy refused the credentials.
     Rejected,
-    /// The server cannot take it now: status 408, 429 or 5xx, or close code 1013.
+    /// The server or a proxy cannot take it now: status 408, 429 or 5xx, or close code 1013.
     Unavailable,
-    /// Another status: a redirect, a page of a captive portal, a 4xx that does not stand above.
+    /// Another status: a redirect that is not followed, a page of a captive portal, a 4xx that does not stand above.
     OtherStatus,
     /// The answer was no valid WebSocket handshake.
     Handshake,
@@ -180,6 +180,12 @@ fn kind_of_connect_error(error: &ConnectError) -> FailureKind {
         ConnectErrorKind::Connect | ConnectErrorKind::Io | ConnectErrorKind::Timeout(_) => {
             FailureKind::Network
         }
+        ConnectErrorKind::Proxy => match error.response().map(|it| kind_of_status(it.status)) {
+            Some(FailureKind::Unavailable) => FailureKind::Unavailable,
+            _ => FailureKind::Network,
+        },
+        ConnectErrorKind::ProxyAuth => FailureKind::Rejected,
+        ConnectErrorKind::Redirect => FailureKind::OtherStatus,
         ConnectErrorKind::Tls => FailureKind::Tls,
         ConnectErrorKind::Certificate => FailureKind::Certificate,
         ConnectErrorKind::Status => error

@@ -29,15 +29,26 @@ pub enum ConnectErrorKind {
     /// No address of the host took a TCP connection.
     #[error("the host did not accept the connection")]
     Connect,
+    /// The proxy was not reached, refused the connection to the host, or broke its protocol. If it refused by HTTP, its
+    /// answer is in [`ConnectError::response`].
+    #[error("the proxy made no connection")]
+    Proxy,
+    /// The proxy wants other credentials, or some at all: status 407, or the like of SOCKS5.
+    #[error("the proxy refused the credentials")]
+    ProxyAuth,
     /// The TLS handshake failed for another reason than the certificate.
     #[error("the TLS handshake failed")]
     Tls,
-    /// The server's certificate is not trusted or is for another name.
+    /// The server's certificate is not trusted, has expired, is for another name, or its key is not a pinned one.
     #[error("the server's certificate was refused")]
     Certificate,
     /// The server answered with another HTTP status than 101: see [`ConnectError::response`].
     #[error("the server refused the upgrade")]
     Status,
+    /// The server redirects to where the dial may not go, or too often: its last answer is in
+    /// [`ConnectError::response`]. Where redirects are not followed at all, they are `Status`.
+    #[error("the redirect was not followed")]
+    Redirect,
     /// The server's answer is no valid acceptance (RFC 6455 section 4.1), or no HTTP at all.
     #[error("the server's handshake is invalid")]
     Handshake,
@@ -65,6 +76,9 @@ pub enum Phase {
     /// TCP connection.
     #[error("connecting")]
     Connect,
+    /// The proxy's part, from the connection to it until that to the host.
+    #[error("the proxy's handshake")]
+    Proxy,
     /// TLS handshake.
     #[error("the TLS handshake")]
     Tls,
@@ -99,7 +113,8 @@ impl ConnectError {
         self.kind
     }
 
-    /// The server's answer, if it gave one that could be parsed: status, headers and body.
+    /// The server's answer, if it gave one that could be parsed: status, headers and body. Of the kinds `Proxy` and
+    /// `ProxyAuth` it is the proxy's.
     pub fn response(&self) -> Option<&HandshakeResponse> {
         self.response.as_deref()
     }
@@ -118,8 +133,14 @@ impl fmt::Debug for ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
-        if let (ConnectErrorKind::Status, Some(response)) = (self.kind, &self.response) {
-            write!(f, " with status {}", response.status)?;
+        match (self.kind, &self.response) {
+            (ConnectErrorKind::Status, Some(response)) => {
+                write!(f, " with status {}", response.status)?;
+            }
+            (ConnectErrorKind::Proxy | ConnectErrorKind::ProxyAuth, Some(response)) => {
+                write!(f, ": it answered with status {}", response.status)?;
+            }
+            _ => {}
         }
         match &self.source {
             Some(source) => write!(f, ": {source}"),
