@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "the tests of the engine need more of it")]
 mod cut;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 use wscengine::transport::ConnectRequest;
 use wscengine::{ConnectError, ConnectErrorKind};
 use wscengine_dial::{
-    BoxedIo, Connector, Dialer, Extension, Roots, Target, TcpConnector, TlsConfig, handshake,
-    handshake_with, rustls,
+    BoxedIo, Connector, Dialer, Extension, Resolve, Roots, StaticResolver, Target, TcpConnector,
+    TlsConfig, handshake, handshake_with, rustls,
 };
 
 use cut::{at_each_await, at_each_await_over_sockets};
@@ -294,4 +296,32 @@ async fn given_up(offers: &'static [&'static str]) -> usize {
         assert!(rest.is_empty(), "{rest:?}");
     })
     .await
+}
+
+/// A resolver that takes a second.
+#[derive(Debug)]
+struct SlowNames(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Resolve for SlowNames {
+    async fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let _running = Running(Arc::clone(&self.0));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(vec![([127, 0, 0, 1], port).into()])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resolve_resolve_dropped_at_any_await_abandons_the_look_up() {
+    let awaits = at_each_await(|cut| async move {
+        let running = Arc::<AtomicUsize>::default();
+        let resolver = StaticResolver::new().otherwise(SlowNames(Arc::clone(&running)));
+        if let Some(found) = cut.call(resolver.resolve("h", 7)).await {
+            assert_eq!(found.unwrap(), [SocketAddr::from(([127, 0, 0, 1], 7))]);
+        }
+        assert_eq!(running.load(Ordering::SeqCst), 0, "the look-up goes on");
+    })
+    .await;
+    assert_eq!(awaits, 1);
 }

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod extensions;
+mod eyeballs;
 mod garbage;
 mod refusal;
 mod request;

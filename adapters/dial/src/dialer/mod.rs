@@ -49,11 +49,9 @@ pub struct Dialer {
     tls: Arc<OnceCell<TlsConfig>>,
     /// `None` is TCP with the settings below.
     connector: Option<Arc<dyn Connector>>,
-    resolve: Duration,
-    connect: Duration,
+    tcp: TcpConnector,
     tls_handshake: Duration,
     upgrade: Duration,
-    nodelay: bool,
 }
 
 /// An upgraded byte stream, and what was read on the way to it.
@@ -74,11 +72,9 @@ impl Default for Dialer {
         Self {
             tls: Arc::default(),
             connector: None,
-            resolve: Duration::from_secs(5),
-            connect: Duration::from_secs(10),
+            tcp: TcpConnector::default(),
             tls_handshake: Duration::from_secs(10),
             upgrade: Duration::from_secs(10),
-            nodelay: true,
         }
     }
 }
@@ -94,8 +90,8 @@ impl Dialer {
 
     /// Where byte streams come from. By default TCP.
     ///
-    /// TLS and the handshake run on top of whatever it gives. With a connector of your own
-    /// [`nodelay`](Self::nodelay) has no effect, and [`resolve_timeout`](Self::resolve_timeout) and
+    /// TLS and the handshake run on top of whatever it gives. With a connector of your own [`tcp`](Self::tcp) and
+    /// [`nodelay`](Self::nodelay) have no effect, and [`resolve_timeout`](Self::resolve_timeout) and
     /// [`connect_timeout`](Self::connect_timeout) bound it by their sum.
     #[must_use]
     pub fn connector(mut self, connector: impl Connector) -> Self {
@@ -103,17 +99,26 @@ impl Dialer {
         self
     }
 
+    /// How to connect over TCP: the resolver, options of the socket, the time between attempts. Replaces what
+    /// [`resolve_timeout`](Self::resolve_timeout), [`connect_timeout`](Self::connect_timeout) and
+    /// [`nodelay`](Self::nodelay) have set before, which are there for the most frequent wishes.
+    #[must_use]
+    pub fn tcp(mut self, tcp: TcpConnector) -> Self {
+        self.tcp = tcp;
+        self
+    }
+
     /// Bounds name resolution; 5 s by default.
     #[must_use]
     pub fn resolve_timeout(mut self, timeout: Duration) -> Self {
-        self.resolve = timeout;
+        self.tcp = self.tcp.resolve_timeout(timeout);
         self
     }
 
     /// Bounds connecting, over all addresses of the host together; 10 s by default.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect = timeout;
+        self.tcp = self.tcp.connect_timeout(timeout);
         self
     }
 
@@ -136,7 +141,7 @@ impl Dialer {
     /// waiting for more to send would only delay them.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
+        self.tcp = self.tcp.nodelay(nodelay);
         self
     }
 
@@ -189,13 +194,9 @@ impl Dialer {
 
     async fn open(&self, target: &Target) -> Result<BoxedIo, ConnectError> {
         let Some(connector) = &self.connector else {
-            let tcp = TcpConnector::default()
-                .resolve_timeout(self.resolve)
-                .connect_timeout(self.connect)
-                .nodelay(self.nodelay);
-            return tcp.connect(target).await;
+            return self.tcp.connect(target).await;
         };
-        match timeout(self.resolve.saturating_add(self.connect), connector.connect(target)).await {
+        match timeout(self.tcp.whole(), connector.connect(target)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ConnectErrorKind::Timeout(Phase::Connect).into()),
         }
@@ -218,11 +219,9 @@ impl fmt::Debug for Dialer {
         f.debug_struct("Dialer")
             .field("tls", &self.tls.get())
             .field("connector", &if self.connector.is_some() { "custom" } else { "tcp" })
-            .field("resolve_timeout", &self.resolve)
-            .field("connect_timeout", &self.connect)
+            .field("tcp_options", &self.tcp)
             .field("tls_timeout", &self.tls_handshake)
             .field("upgrade_timeout", &self.upgrade)
-            .field("nodelay", &self.nodelay)
             .finish()
     }
 }
