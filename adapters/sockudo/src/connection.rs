@@ -5,15 +5,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 use wscengine::transport::{Batch, Connection, Limits, Outgoing};
-use wscengine::{CloseFrame, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
-use wscengine_dial::Stream;
+use wscengine::{CloseFrame, ConnectError, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
+use wscengine_dial::{Extension, Stream};
 
 use crate::convert::{io_failed, write_failed};
-use crate::deflate::Agreement;
+use crate::deflate::{Agreement, Deflate};
 use crate::header::MAX_CONTROL;
 use crate::reader::{Reader, Request};
 use crate::writer::Writer;
@@ -70,18 +69,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
     /// A connection over an upgraded byte stream, in the role of a client, without permessage-deflate.
     ///
     /// `leftover` are the bytes that were read behind the server's answer.
-    pub fn new(stream: S, leftover: &Bytes, limits: Limits) -> Self {
+    pub fn new(stream: S, leftover: &[u8], limits: Limits) -> Self {
         Self::with(stream, leftover, limits, None, Buffers::default())
+    }
+
+    /// The same with permessage-deflate, if the server has accepted [`Deflate::offer`]: `accepted` are the extensions
+    /// of its answer.
+    ///
+    /// # Errors
+    /// Of kind `Handshake` if the answer breaks RFC 7692 or goes beyond the offer, or has other extensions.
+    ///
+    /// # Examples
+    /// ```
+    /// use wscengine::transport::Limits;
+    /// use wscengine_dial::Extension;
+    /// use wscengine_sockudo::{Deflate, SockudoConnection};
+    ///
+    /// let deflate = Deflate::new();
+    /// // Any stream whose handshake has been made with `deflate.offer()`; here one without a network.
+    /// let (client, _server) = tokio::io::duplex(4096);
+    /// let accepted = Extension::parse_list(b"permessage-deflate")?;
+    /// let connection =
+    ///     SockudoConnection::with_deflate(client, b"", Limits::default(), &deflate, &accepted)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_deflate(
+        stream: S,
+        leftover: &[u8],
+        limits: Limits,
+        deflate: &Deflate,
+        accepted: &[Extension],
+    ) -> Result<Self, ConnectError> {
+        let agreed = deflate.agree(accepted)?;
+        Ok(Self::with(stream, leftover, limits, agreed, Buffers::default()))
     }
 
     pub(crate) fn with(
         stream: S,
-        leftover: &Bytes,
+        leftover: &[u8],
         limits: Limits,
         deflate: Option<Agreement>,
         buffers: Buffers,
     ) -> Self {
-        let mut reader = Reader::new(limits, deflate.as_ref(), buffers.read);
+        let mut reader = Reader::new(limits, deflate.clone(), buffers.read);
         reader.put(leftover);
         Self {
             stream,

@@ -4,6 +4,7 @@ mod connection;
 mod convert;
 mod deflate;
 mod header;
+mod negotiation;
 mod reader;
 mod transport;
 mod writer;

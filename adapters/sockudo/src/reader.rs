@@ -44,12 +44,14 @@ pub(crate) struct Reader {
 
 /// The state that outlasts a frame: parts of messages, text cut within a character, DEFLATE's window.
 enum Core {
+    /// Made for the first frame that needs it: many connections never see one.
+    Unmade(Option<Agreement>),
     Plain(Box<Protocol>),
     Deflate(Box<CompressedReaderProtocol>),
 }
 
 impl Core {
-    fn new(limits: Limits, deflate: Option<&Agreement>) -> Self {
+    fn make(limits: Limits, deflate: Option<&Agreement>) -> Self {
         let Limits { message, frame } = limits;
         match deflate {
             None => Self::Plain(Box::new(Protocol::new(Role::Client, frame, message))),
@@ -62,8 +64,16 @@ impl Core {
     }
 
     /// Takes the frame, or the part of one, in `bytes`: there is one message at most.
-    fn take(&mut self, bytes: &mut BytesMut) -> Result<Option<WsMessage>, ReadError> {
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        limits: Limits,
+    ) -> Result<Option<WsMessage>, ReadError> {
+        if let Self::Unmade(deflate) = self {
+            *self = Self::make(limits, deflate.as_ref());
+        }
         let taken = match self {
+            Self::Unmade(_) => Ok(Vec::new()),
             Self::Plain(core) => core.process(bytes),
             Self::Deflate(core) => core.process(bytes),
         };
@@ -72,11 +82,11 @@ impl Core {
 }
 
 impl Reader {
-    pub(crate) fn new(limits: Limits, deflate: Option<&Agreement>, max_space: usize) -> Self {
+    pub(crate) fn new(limits: Limits, deflate: Option<Agreement>, max_space: usize) -> Self {
         let max_space = max_space.max(MIN_SPARE);
         Self {
-            core: Core::new(limits, deflate),
             rules: Rules { limits, deflate: deflate.is_some(), begun: None },
+            core: Core::Unmade(deflate),
             buf: BytesMut::new(),
             inside: None,
             space: MIN_SPACE.min(max_space),
@@ -183,7 +193,7 @@ impl Reader {
 
     /// Judges a close frame.
     fn close(&mut self, frame: &[u8]) -> Result<Option<CloseFrame>, ReadError> {
-        match self.core.take(&mut BytesMut::from(frame))? {
+        match self.core.take(&mut BytesMut::from(frame), self.rules.limits)? {
             Some(WsMessage::Close(reason)) => Ok(reason.map(incoming_close)),
             _ => Err(ReadErrorKind::Protocol.into()),
         }
@@ -207,7 +217,7 @@ impl Reader {
         let complete = self.buf.len() >= wanted;
         let rest = if complete { self.buf.split_off(wanted) } else { BytesMut::new() };
         let before = self.buf.len();
-        let taken = self.core.take(&mut self.buf)?;
+        let taken = self.core.take(&mut self.buf, self.rules.limits)?;
         if !complete {
             // It has taken the header.
             self.inside = Some(wanted - (before - self.buf.len()));

@@ -5,6 +5,7 @@ use wscengine::transport::{ConnectRequest, Connected, Transport};
 use wscengine_dial::Dialer;
 
 use crate::connection::{Buffers, SockudoConnection};
+use crate::deflate::Deflate;
 
 /// Dials with [`wscengine_dial`] and frames with the core of sockudo-ws.
 ///
@@ -18,6 +19,7 @@ use crate::connection::{Buffers, SockudoConnection};
 #[derive(Clone, Debug, Default)]
 pub struct SockudoTransport {
     dialer: Dialer,
+    deflate: Option<Deflate>,
     buffers: Buffers,
 }
 
@@ -31,6 +33,17 @@ impl SockudoTransport {
     #[must_use]
     pub fn dialer(mut self, dialer: Dialer) -> Self {
         self.dialer = dialer;
+        self
+    }
+
+    /// Offers permessage-deflate. Not offered by default.
+    ///
+    /// Browsers offer it always. Here it is the program's choice, since it is dear: some 2 microseconds for a message of
+    /// 500 bytes where there would be 0.1, some 350 KiB for a connection that uses it both ways, and secrets that stand
+    /// beside another's text can be guessed from lengths. Where bandwidth counts, JSON becomes 2 to 3 times smaller.
+    #[must_use]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
         self
     }
 
@@ -61,12 +74,17 @@ impl Transport for SockudoTransport {
         &self,
         request: ConnectRequest,
     ) -> Result<Connected<SockudoConnection>, ConnectError> {
-        let dialed = self.dialer.dial(&request).await?;
+        let offers: Vec<_> = self.deflate.iter().map(Deflate::offer).collect();
+        let dialed = self.dialer.dial_with(&request, &offers).await?;
+        let agreed = match &self.deflate {
+            Some(deflate) => deflate.agree(&dialed.extensions)?,
+            None => None,
+        };
         let connection = SockudoConnection::with(
             dialed.stream,
             &dialed.leftover,
             request.limits,
-            None,
+            agreed,
             self.buffers,
         );
         Ok(Connected { connection, response: dialed.response })
