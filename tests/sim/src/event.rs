@@ -26,9 +26,11 @@ pub(crate) enum What {
     Dial {
         dial: u32,
     },
+    /// `sound`: the stream passes all bytes as they are.
     Connected {
         dial: u32,
         port: u16,
+        sound: bool,
     },
     DialFailed {
         dial: u32,

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use wscengine::{Stats, Status};
 
 use crate::net::{Before, Net};
-use crate::record::Record;
+use crate::record::{Counts, Record};
 use crate::scenario::{Options, Scenario};
 use crate::user::slot::Slot;
 
@@ -16,6 +16,9 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// What the engine may be late by, beyond its own time-outs.
 const LATE: Duration = Duration::from_millis(1_060);
+
+/// How soon a message is handled that nothing keeps from it.
+const SOON: Duration = Duration::from_millis(100);
 
 /// How many messages one read may give beyond the bound of the read-ahead: the most that the adapter takes at once.
 const ONE_READ: u64 = 256;
@@ -35,7 +38,16 @@ pub(crate) struct Monitor {
     /// What the engine had counted when the session was new.
     base: Option<Before>,
     received: u64,
+    /// How many messages were taken when it last looked, and since when as many.
+    taken: (u64, Duration),
     told: bool,
+}
+
+/// Who is given messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Messages,
+    Holder,
 }
 
 impl Monitor {
@@ -57,6 +69,7 @@ impl Monitor {
             message: Duration::ZERO,
             base: None,
             received: 0,
+            taken: (0, Duration::ZERO),
             told: false,
         }
     }
@@ -67,14 +80,17 @@ impl Monitor {
                 let status = self.status.borrow();
                 match &*status {
                     Status::Stopped { .. } => return,
-                    Status::Open { session } | Status::Paused { session } => {
-                        Some(self.record.session(*session))
+                    Status::Open { session } => {
+                        Some((self.record.session(*session), Flow::Messages))
+                    }
+                    Status::Paused { session } => {
+                        Some((self.record.session(*session), Flow::Holder))
                     }
                     _ => None,
                 }
             };
             match (open, self.slot.stats()) {
-                (Some(session), Some(stats)) => self.look(session, &stats),
+                (Some((session, flow)), Some(stats)) => self.look(session, flow, &stats),
                 (None, _) => self.session = 0,
                 (_, None) => self.session = 0,
             }
@@ -82,12 +98,13 @@ impl Monitor {
         }
     }
 
-    fn look(&mut self, session: u32, stats: &Stats) {
+    fn look(&mut self, session: u32, flow: Flow, stats: &Stats) {
         let now = self.record.now();
         let counts = self.record.counts();
         if session != self.session {
             self.session = session;
             (self.heard, self.message, self.told) = (now, now, false);
+            self.taken = (counts.taken, now);
             self.base = self.net.before();
             self.received = stats.messages_received;
         }
@@ -97,6 +114,7 @@ impl Monitor {
         let Some(base) = self.base else { return };
         let unread = (stats.messages_received - base.received).saturating_sub(counts.taken);
         self.watch_bounds(unread);
+        self.watch_workers(now, flow, unread, counts);
         let written = stats.messages_sent.saturating_sub(base.sent);
         self.watch_sends(counts.accepted.saturating_sub(written));
         let (messages, bytes) = self.options.read_ahead;
@@ -109,6 +127,21 @@ impl Monitor {
         let most = self.options.read_ahead.0 as u64 + ONE_READ;
         if unread > most {
             self.tell("5: nothing is read that cannot be held", &format!("{unread} of {most}"));
+        }
+    }
+
+    /// A message that waits is handled as soon as anybody has time for it.
+    fn watch_workers(&mut self, now: Duration, flow: Flow, unread: u64, counts: Counts) {
+        let free = match self.options.keys {
+            None => counts.running < self.options.workers,
+            // It may wait for one with the same key.
+            Some(_) => counts.running == 0,
+        };
+        if flow == Flow::Holder || !free || unread == 0 || counts.taken != self.taken.0 {
+            self.taken = (counts.taken, now);
+        } else if now > self.taken.1 + SOON {
+            let what = format!("{unread} wait, {} callbacks run", counts.running);
+            self.tell("8: the session goes on, messages that wait are handled", &what);
         }
     }
 

@@ -143,7 +143,8 @@ impl Connector for SimConnector {
         let port = io.local_addr().map_or(0, |address| address.port());
         let now = self.0.record.now();
         self.0.lock().link = Link { port, last_read: now, ..Link::default() };
-        self.0.record.note(What::Connected { dial, port });
+        let sound = matches!(stream_fault, StreamFault::None);
+        self.0.record.note(What::Connected { dial, port, sound });
         Ok(Box::new(Watched { io, live, fault: stream_fault, read: 0, written: 0 }))
     }
 }

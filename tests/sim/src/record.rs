@@ -40,6 +40,8 @@ pub(crate) struct Counts {
     pub(crate) taken: u64,
     /// Messages that were accepted for sending.
     pub(crate) accepted: u64,
+    /// Calls of `on_message` that run.
+    pub(crate) running: usize,
 }
 
 impl Counts {
@@ -49,7 +51,17 @@ impl Counts {
                 *self = Self { session: *session, ..Self::default() };
             }
             What::Begin { callback: Callback::OnMessage, session, .. }
-            | What::Answer {
+                if *session == self.session =>
+            {
+                self.taken += 1;
+                self.running += 1;
+            }
+            What::End { callback: Callback::OnMessage, session, .. }
+                if *session == self.session =>
+            {
+                self.running -= 1;
+            }
+            What::Answer {
                 op: Op::Recv { session, .. }, result: Answer::Message { .. }, ..
             } if *session == self.session => {
                 self.taken += 1;

@@ -64,15 +64,12 @@ fn recorded(seed: u64, tracing: bool) -> (Scenario, Record) {
 fn report(scenario: &Scenario, record: &Record) -> Report {
     let events = record.events();
     let mut broken = record.take_broken();
-    broken.extend(check::check(scenario, &events));
+    let verdict = check::check(scenario, &events);
+    broken.extend(verdict.broken);
     broken.sort_by_key(|broken| broken.at);
-    Report {
-        seed: scenario.seed,
-        broken,
-        hash: record.hash(),
-        events: events.len(),
-        situations: cover::situations(scenario, &events),
-    }
+    let mut situations = cover::situations(scenario, &events);
+    situations.extend(verdict.looked.iter().map(|promise| format!("checked: {promise}")));
+    Report { seed: scenario.seed, broken, hash: record.hash(), events: events.len(), situations }
 }
 
 /// Runs a seed, and now and then a second time to see whether the same happens.

@@ -105,10 +105,8 @@ impl Checking<'_> {
             Stable::Perhaps => retry == self.retry + 1 || retry == 1,
             Stable::Surely => retry == 1,
         };
-        if !expected {
-            let what = format!("retry {retry} after {}", self.retry);
-            self.verdict.broken(at, COUNTS, what);
-        }
+        let what = format!("retry {retry} after {}", self.retry);
+        self.verdict.demand(expected, at, COUNTS, what);
         if retry == 1 {
             (self.cut, self.spent) = (false, 0);
         }
@@ -131,6 +129,7 @@ impl Checking<'_> {
         let Some(Asked { at: asked, delay, floor, first }) = self.delay.take() else {
             return self.verdict.broken(at, WAITS, "the policy was not asked");
         };
+        self.verdict.look(WAITS);
         let due = asked + delay + floor;
         if at + Duration::from_millis(1) < due {
             if !restart || self.cut {
@@ -139,10 +138,9 @@ impl Checking<'_> {
             }
             self.cut = true;
         }
-        if let Some(most) = self.story.scenario.options.max_attempts
-            && self.spent > most
-        {
-            self.verdict.broken(at, BUDGET, format!("attempt {} of {most}", self.spent));
+        if let Some(most) = self.story.scenario.options.max_attempts {
+            let what = format!("attempt {} of {most}", self.spent);
+            self.verdict.demand(self.spent <= most, at, BUDGET, what);
         }
     }
 }

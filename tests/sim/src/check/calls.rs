@@ -29,7 +29,7 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
             }
             // What a server says to a dial that was given up is no error of the next.
             What::Refused { status, port: of } if *of == port => {
-                failed = format!("Status {status}")
+                failed = format!("Status {status}");
             }
             What::End { callback: Callback::OnOpen, how, .. } => {
                 failed = match how {

@@ -39,9 +39,8 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
                 let until = hold.map(|hold| at + hold);
                 let live = |hold: &&Hold| hold.until.is_none_or(|until| at + SLACK < until);
                 let other = holds.values().filter(live).find(|other| other.session == *session);
-                if other.is_some() && is_open(story, *session, at) {
-                    verdict.broken(at, ALONE, format!("two holds of session {session}"));
-                }
+                let alone = other.is_none() || !is_open(story, *session, at);
+                verdict.demand(alone, at, ALONE, format!("two holds of session {session}"));
                 holds.insert(*call, Hold { session: *session, until });
             }
             What::Request { op: Op::Release { hold, .. } } => _ = holds.remove(hold),
@@ -56,8 +55,9 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
                 };
                 let open = is_open(story, *session, at);
                 let one_worker = story.scenario.options.workers == 1;
-                if one_worker && open && holds.values().any(live) {
-                    verdict.broken(at, QUIET, format!("on_message of session {session}"));
+                if one_worker && open && !holds.is_empty() {
+                    let quiet = !holds.values().any(live);
+                    verdict.demand(quiet, at, QUIET, format!("on_message of session {session}"));
                 }
             }
             _ => {}
@@ -91,10 +91,12 @@ fn used(
     let succeeded = matches!(result, Answer::Ok | Answer::Message { .. });
     // What was asked for before may be answered after; but a message is taken when the answer is given.
     let counts = if matches!(op, Op::Recv { .. }) { index } else { begun };
-    if succeeded && counts > story.over(session) {
-        verdict.broken(at, REVOKED, format!("{op:?}: {result:?}"));
+    if counts > story.over(session) {
+        verdict.demand(!succeeded, at, REVOKED, format!("{op:?}: {result:?}"));
     }
-    if succeeded && held.until.is_some_and(|until| story.at(counts) > until + SLACK) {
-        verdict.broken(at, EXPIRED, format!("{op:?}: {result:?}, until {:?}", held.until));
+    if let Some(until) = held.until
+        && story.at(counts) > until + SLACK
+    {
+        verdict.demand(!succeeded, at, EXPIRED, format!("{op:?}: {result:?}, until {until:?}"));
     }
 }

@@ -103,6 +103,9 @@ impl<'a> Taking<'a> {
                 .find(|k| modulo.matches(*k) && !self.taken.contains(k))
                 .unwrap_or(self.next),
         };
+        if ordered {
+            self.verdict.look(ORDER);
+        }
         if !self.taken.insert(k) {
             self.verdict.broken(at, ONCE, format!("message {k} of session {number}"));
         } else if ordered && k != expected {
@@ -119,6 +122,7 @@ impl<'a> Taking<'a> {
 
     fn begin_of_key(&mut self, at: Duration, call: u64, k: u64) {
         let Some(keys) = self.story.scenario.options.keys else { return };
+        self.verdict.look(KEYS);
         let last = self.keys.insert(k % keys, (Some(call), k));
         if let Some((running, last)) = last
             && (running.is_some() || last > k)

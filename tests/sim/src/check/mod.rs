@@ -11,6 +11,7 @@ mod sends;
 mod stop;
 mod story;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::event::Event;
@@ -19,10 +20,10 @@ use crate::scenario::Scenario;
 
 use story::Story;
 
-/// All that was broken, in no order.
-pub(crate) fn check(scenario: &Scenario, events: &[Event]) -> Vec<Broken> {
+/// All that was broken, in no order, and what was looked at.
+pub(crate) fn check(scenario: &Scenario, events: &[Event]) -> Verdict {
     let story = Story::new(scenario, events);
-    let mut verdict = Verdict { broken: Vec::new() };
+    let mut verdict = Verdict::default();
     callbacks::check(&story, &mut verdict);
     stop::check(&story, &mut verdict);
     backoff::check(&story, &mut verdict);
@@ -32,12 +33,15 @@ pub(crate) fn check(scenario: &Scenario, events: &[Event]) -> Vec<Broken> {
     calls::check(&story, &mut verdict);
     codes::check(&story, &mut verdict);
     pings::check(&story, &mut verdict);
-    verdict.broken
+    verdict
 }
 
 /// What the checks say.
+#[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    broken: Vec<Broken>,
+    pub(crate) broken: Vec<Broken>,
+    /// The promises that there was something to check of.
+    pub(crate) looked: BTreeSet<&'static str>,
 }
 
 impl Verdict {
@@ -45,7 +49,13 @@ impl Verdict {
         self.broken.push(Broken { at, promise, what: what.into() });
     }
 
+    /// There was something to check.
+    fn look(&mut self, promise: &'static str) {
+        self.looked.insert(promise);
+    }
+
     fn demand(&mut self, kept: bool, at: Duration, promise: &'static str, what: impl Into<String>) {
+        self.looked.insert(promise);
         if !kept {
             self.broken(at, promise, what);
         }

@@ -5,24 +5,17 @@ use std::time::Duration;
 use super::Verdict;
 use super::story::{SessionStory, Story};
 use crate::event::{Answer, Op, What};
-use crate::scenario::{Fault, StreamFault};
 use wscengine::Callback;
 
 const ANSWERED: &str = "6: pings are answered while paused and while callbacks run";
 
 pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
     let network = &story.scenario.network;
-    // Where the network itself may be at fault, nothing is known.
-    let sound = network.faults.iter().all(|(_, fault)| matches!(fault, Fault::Latency(_)))
-        && network.streams.iter().all(|fault| matches!(fault, StreamFault::None))
-        && story.scenario.options.read_ahead.1 >= 1 << 20;
-    if !sound {
-        return;
-    }
     let window = network.slowest() * 6 + Duration::from_millis(300);
     for (index, event) in story.events.iter().enumerate() {
         if let What::SentPing { port, n } = event.what
             && let Some((number, session)) = story.session_of(port)
+            && story.is_sound(session, event.at + window)
             && watched(story, session, index, window)
             && has_room(story, number, session, index, window)
         {
@@ -60,12 +53,15 @@ fn has_room(
     window: Duration,
 ) -> bool {
     let until = story.at(index) + window;
-    let sent = story
-        .events
-        .iter()
-        .take_while(|event| event.at <= until)
-        .filter(|event| matches!(event.what, What::Sending { port, .. } if port == session.port))
-        .count();
+    let (mut sent, mut bytes) = (0_usize, 0);
+    for event in story.events.iter().take_while(|event| event.at <= until) {
+        if let What::Sending { port, len, .. } = event.what
+            && port == session.port
+        {
+            sent += 1;
+            bytes += len;
+        }
+    }
     let taken = story.events[..index]
         .iter()
         .filter(|event| match &event.what {
@@ -76,5 +72,6 @@ fn has_room(
             _ => false,
         })
         .count();
-    sent.saturating_sub(taken) < story.scenario.options.read_ahead.0
+    let (messages, most) = story.scenario.options.read_ahead;
+    sent.saturating_sub(taken) < messages && bytes < most
 }

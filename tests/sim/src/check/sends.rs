@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::Verdict;
 use super::story::{SessionStory, Story};
 use crate::event::{Answer, Cause, Op, Way, What};
-use crate::scenario::{Fault, StreamFault};
 use crate::wire;
 
 const OTHER: &str = "3.2: no message of a session is seen on another's connection";
@@ -15,6 +14,7 @@ const TRUE: &str = "3.6: what was refused is not sent";
 const FLUSHED: &str = "3.6: what send_flushed said is written arrives";
 const ACCEPTED: &str =
     "3.6: what send accepted is written before the close frame, or counted as unsent";
+const FAREWELL: &str = "3.6: what on_close sends goes out before the close frame";
 const TIME: &str = "3.6: the close frame of a stop follows what was accepted, until drain_timeout";
 const ENDED: &str = "3.2: after the end of its session every send fails";
 
@@ -41,9 +41,7 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
 fn given_up(story: &Story<'_>, number: u32, session: &SessionStory, verdict: &mut Verdict) {
     let (Some(closed), Some(left)) = (session.closed, session.left) else { return };
     let local = matches!(session.cause, Some(Cause::Stopped | Cause::Restarted));
-    let network = &story.scenario.network;
-    let sound = network.faults.iter().all(|(_, fault)| matches!(fault, Fault::Latency(_)))
-        && network.streams.iter().all(|fault| matches!(fault, StreamFault::None))
+    let sound = story.is_sound(session, story.at(closed))
         && !story.events[..closed].iter().any(|event| {
             matches!(event.what, What::SentClose { port, .. } | What::ServerDid { port, .. }
                 | What::GotEnd { port, .. } if port == session.port)
@@ -78,7 +76,10 @@ fn told(story: &Story<'_>, number: u32, session: &SessionStory, verdict: &mut Ve
             _ => continue,
         };
         match result {
-            None if index > over && !farewell => _ = asked_late.insert(*call),
+            None if index > over && !farewell => {
+                verdict.look(ENDED);
+                asked_late.insert(*call);
+            }
             None => {}
             Some(Answer::Ok) => {
                 if asked_late.contains(call) {
@@ -141,8 +142,8 @@ fn received(
         }
     }
     let Some(at) = all_arrived else { return };
-    for lost in told.flushed.difference(&got) {
-        verdict.broken(at, FLUSHED, format!("session {number}: {lost:?}"));
+    for sent in &told.flushed {
+        verdict.demand(got.contains(sent), at, FLUSHED, format!("session {number}: {sent:?}"));
     }
     if !close_arrived || session.closed.is_none() || told.unknown {
         return;
@@ -162,7 +163,7 @@ fn received(
         // Its close frame may be answered while on_close runs: nothing may follow the answer.
         return;
     }
-    for lost in told.farewell.difference(&got) {
-        verdict.broken(at, ACCEPTED, format!("session {number}: {lost:?} of on_close"));
+    for sent in &told.farewell {
+        verdict.demand(got.contains(sent), at, FAREWELL, format!("session {number}: {sent:?}"));
     }
 }

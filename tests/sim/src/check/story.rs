@@ -6,7 +6,7 @@ use std::time::Duration;
 use wscengine::Callback;
 
 use crate::event::{Answer, Cause, Event, How, Op, Shown, Told, What};
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 
 /// What happened, and where in the record it stands.
 pub(crate) struct Story<'a> {
@@ -118,6 +118,19 @@ impl<'a> Story<'a> {
     pub(crate) fn session_of(&self, port: u16) -> Option<(u32, &SessionStory)> {
         let found = self.sessions.iter().find(|(_, session)| session.port == port);
         found.map(|(number, session)| (*number, session))
+    }
+
+    /// Whether nothing of the network is at fault with this session's connection, from its begin until then.
+    pub(crate) fn is_sound(&self, session: &SessionStory, until: Duration) -> bool {
+        // A fault of before may still be felt: a message on hold, a latency, a server that is down.
+        let since = self.at(session.begun).saturating_sub(Duration::from_secs(4));
+        let mut faults = self.scenario.network.faults.iter();
+        let quiet = faults
+            .all(|(at, fault)| matches!(fault, Fault::Latency(_)) || *at < since || *at > until);
+        quiet
+            && self.events[..session.begun].iter().any(|event| {
+                matches!(event.what, What::Connected { port, sound: true, .. } if port == session.port)
+            })
     }
 
     /// Whether the stop took longer than it may, so that the rest was dropped.
