@@ -195,7 +195,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
                 Entry::Owned(message) => self.call(message).await,
                 Entry::Range(kind, range) => match lend(&chunk, kind, range) {
                     Ok(message) => self.call(message).await,
-                    Err(error) => self.io.read_failed(error),
+                    Err(error) => self.io.lending_failed(error),
                 },
                 control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
                     self.io.on_control(control);

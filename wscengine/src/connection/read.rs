@@ -26,13 +26,15 @@ pub(super) struct Reading {
     key: Option<KeyFn>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum State {
     Reading,
     /// The inbox is full.
     Parked,
     /// The peer sent its close frame.
     PeerClosed,
+    /// Reading failed behind messages that are being lent: they come first, and what is sent because of them.
+    Failing(ReadError),
     Failed,
 }
 
@@ -60,24 +62,38 @@ impl Reading {
     }
 
     pub(super) fn peer_closed(&self) -> bool {
-        self.state == State::PeerClosed
+        matches!(self.state, State::PeerClosed)
     }
 
     pub(super) fn failed(&self) -> bool {
-        self.state == State::Failed
+        matches!(self.state, State::Failed)
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.peer_closed() || self.failed()
+        match self.state {
+            State::Reading | State::Parked => false,
+            State::PeerClosed | State::Failing(_) | State::Failed => true,
+        }
     }
 
     /// Whether the peer is being listened to.
     pub(super) fn is_listening(&self) -> bool {
-        self.state == State::Reading
+        matches!(self.state, State::Reading)
     }
 
     pub(super) fn fail(&mut self) {
         self.state = State::Failed;
+    }
+
+    /// The error that waited for the messages before it to be lent.
+    fn take_failure(&mut self) -> Option<ReadError> {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Failing(error) => Some(error),
+            other => {
+                self.state = other;
+                None
+            }
+        }
     }
 }
 
@@ -86,6 +102,11 @@ const READS_PER_POLL: usize = 16;
 
 impl<C: Connection> Io<C> {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) {
+        if self.batch.is_empty()
+            && let Some(error) = self.reading.take_failure()
+        {
+            return self.fail_behind_messages(cx, error);
+        }
         for _ in 0..READS_PER_POLL {
             if !self.may_read(cx) {
                 return;
@@ -99,15 +120,36 @@ impl<C: Connection> Io<C> {
             let _span = telemetry::read(&self.session, self.batch.len(), failed.as_ref()).entered();
             self.took_in();
             // A close frame is heeded before anything more is written.
-            if failed.is_none() && self.lends_batch() && !self.batch.ends() {
-                return;
-            }
-            self.queue_batch();
-            if let Some(error) = failed {
-                self.read_failed(error);
+            let lends = self.lends_batch() && !self.batch.ends();
+            match failed {
+                None if lends => return,
+                None => self.queue_batch(),
+                Some(error) if lends && error.is_fatal() && !self.batch.is_empty() => {
+                    self.reading.state = State::Failing(error);
+                    return;
+                }
+                Some(error) => {
+                    self.queue_batch();
+                    self.fail_behind_messages(cx, error);
+                }
             }
         }
         cx.waker().wake_by_ref();
+    }
+
+    /// What was sent because of the messages before a violation goes out before its close frame, as far as the socket
+    /// takes it at once.
+    fn fail_behind_messages(&mut self, cx: &mut Context<'_>, error: ReadError) {
+        if violated(&error).is_some() {
+            self.poll_write(cx);
+        }
+        self.read_failed(error);
+    }
+
+    /// Text in the batch that is about to be lent is none: what was lent before it comes first.
+    pub(super) fn lending_failed(&mut self, error: ReadError) {
+        self.drop_batch();
+        self.reading.state = State::Failing(error);
     }
 
     /// Whether there is room for what a read would give. Where there is none, the peer is not listened to.
@@ -126,12 +168,12 @@ impl<C: Connection> Io<C> {
         let level = self.session.inbox().level(Watch::Room, cx);
         self.reading.set_queued(level.len > 0);
         self.counters.metrics.read_ahead(level.len);
-        let state = if wanted && level.has_room { State::Reading } else { State::Parked };
-        if self.reading.state == State::Parked && state == State::Reading {
+        let reads = wanted && level.has_room;
+        if reads && matches!(self.reading.state, State::Parked) {
             self.timers.resume(Instant::now());
         }
-        self.reading.state = state;
-        state == State::Reading
+        self.reading.state = if reads { State::Reading } else { State::Parked };
+        reads
     }
 
     /// Whether the batch can be lent to a callback on this task, without a detour through the inbox.
@@ -225,18 +267,12 @@ impl<C: Connection> Io<C> {
         self.batch.release_chunk();
     }
 
-    /// Tells the peer what it did wrong, where RFC 6455 section 7.1.7 and the codes of 7.4.1 ask for it.
+    /// Tells the peer what it did wrong.
     fn answer_violation(&mut self, error: &ReadError) {
-        let code = match error.kind() {
-            ReadErrorKind::Protocol => CloseCode::PROTOCOL_ERROR,
-            ReadErrorKind::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
-            ReadErrorKind::TooBig => CloseCode::MESSAGE_TOO_BIG,
-            ReadErrorKind::Codec => CloseCode::UNSUPPORTED_DATA,
-            ReadErrorKind::Io | ReadErrorKind::UnexpectedEof | ReadErrorKind::Closed => {
-                return self.writing.fail();
-            }
-        };
-        self.start_close_frame(CloseFrame::bare(code));
+        match violated(error) {
+            Some(code) => self.start_close_frame(CloseFrame::bare(code)),
+            None => self.writing.fail(),
+        }
     }
 
     /// Hands the read error that is next in turn to whoever decides; nothing is called until it has.
@@ -249,5 +285,16 @@ impl<C: Connection> Io<C> {
         self.set_taker(Taker::Nobody);
         self.reading.errors += 1;
         self.report(SessionEvent::ReadFailed { error, messages_since });
+    }
+}
+
+/// What the peer did wrong, where RFC 6455 section 7.1.7 and the codes of 7.4.1 ask for it.
+fn violated(error: &ReadError) -> Option<CloseCode> {
+    match error.kind() {
+        ReadErrorKind::Protocol => Some(CloseCode::PROTOCOL_ERROR),
+        ReadErrorKind::InvalidUtf8 => Some(CloseCode::INVALID_PAYLOAD),
+        ReadErrorKind::TooBig => Some(CloseCode::MESSAGE_TOO_BIG),
+        ReadErrorKind::Codec => Some(CloseCode::UNSUPPORTED_DATA),
+        ReadErrorKind::Io | ReadErrorKind::UnexpectedEof | ReadErrorKind::Closed => None,
     }
 }

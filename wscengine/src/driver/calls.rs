@@ -1,9 +1,12 @@
 //! Running the callbacks other than `on_message`, each as a task of its own.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 
 use futures_util::FutureExt;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -31,6 +34,19 @@ impl Returned {
     fn well() -> Self {
         Self { result: CallResult::Returned, farewell: None }
     }
+}
+
+/// Opens the gate when the call was polled for the first time, or is dropped. Nothing is read before: one that is done
+/// at once has opened the session, even if the peer closes behind its first message.
+async fn opening_after_a_poll<F: Future>(gate: oneshot::Sender<Infallible>, call: F) -> F::Output {
+    let mut call = pin!(call);
+    let mut gate = Some(gate);
+    poll_fn(|cx| {
+        let polled = call.as_mut().poll(cx);
+        gate = None;
+        polled
+    })
+    .await
 }
 
 impl<T: Transport, H: Handler> Driver<T, H> {
@@ -67,7 +83,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     fn run_on_open(&mut self, epoch: Epoch) {
-        let Some(mut conn) = self.make_session(epoch) else { return };
+        let (gate, gone) = oneshot::channel::<Infallible>();
+        let Some(mut conn) = self.make_session(epoch, gone) else { return };
         let Some(link) = &self.link else { return };
         let opened = Opened {
             response: link.response.clone(),
@@ -80,7 +97,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.spans.has_session(conn.session());
         let handler = self.handler.clone();
         let seen = span.clone();
-        self.spawn_call(epoch, Callback::OnOpen, span, async move {
+        let call = async move {
             match handler.on_open(&mut conn, opened).await {
                 Ok(()) => Returned::well(),
                 Err(error) => {
@@ -88,7 +105,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                     Returned { result: CallResult::Failed(error.into()), farewell: None }
                 }
             }
-        });
+        };
+        self.spawn_call(epoch, Callback::OnOpen, span, opening_after_a_poll(gate, call));
     }
 
     fn run_on_read_error(&mut self, epoch: Epoch, error: ReadError) {

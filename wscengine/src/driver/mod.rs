@@ -6,6 +6,7 @@ mod spans;
 mod tasks;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -334,7 +335,12 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     /// Makes a session of the connection that was dialled, and starts its task. `on_open` holds it at first.
-    fn make_session(&mut self, epoch: Epoch) -> Option<Exclusive> {
+    /// The task serves the connection once the gate is gone.
+    fn make_session(
+        &mut self,
+        epoch: Epoch,
+        gate: oneshot::Receiver<Infallible>,
+    ) -> Option<Exclusive> {
         let Connected { connection, response } = self.dialed.take()?;
         let (commands, receiver) = mpsc::unbounded_channel();
         let data_plane = &self.config.data_plane;
@@ -363,7 +369,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.link =
             Some(Link { session, commands, response, attempt, farewell: None, gone: false });
         let exclusive = self.hold_for_callback(Lane::Session);
-        self.tasks.connection(epoch, as_callbacks_of(self.control.id(), task.run()));
+        let task = async move {
+            let _gone = gate.await;
+            task.run().await
+        };
+        self.tasks.connection(epoch, as_callbacks_of(self.control.id(), task));
         exclusive
     }
 

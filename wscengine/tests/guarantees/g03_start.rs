@@ -11,7 +11,8 @@ use wscengine::{
 };
 
 use crate::support::{
-    Journal, Probe, assert_at_once, assert_took, builder, farewell_of, secs, timed, within,
+    Journal, Probe, assert_at_once, assert_took, builder, farewell_of, frame, secs, timed, within,
+    within_real,
 };
 
 /// Starts an engine against a server that accepts, and gives the peer too.
@@ -196,4 +197,30 @@ async fn guarantee_3_an_exit_before_or_during_the_start_is_a_typed_error_of_its_
     let ((result, ()), took) = timed(async { tokio::join!(prepared.start(), exit) }).await;
     assert!(matches!(result, Err(StartError::Stopped)));
     assert_took(took, secs(2));
+}
+
+/// A server that says one thing and closes, such as one that answers a question in its URL.
+#[tokio::test]
+async fn guarantee_3_a_start_succeeds_though_the_peer_closes_right_behind_its_first_message() {
+    for workers in [1, 4] {
+        for _ in 0..100 {
+            let journal = Journal::default();
+            let (builder, mut server) = builder(Probe::new(&journal));
+            let prepared = builder.workers(workers).auto_reconnect(false).build().unwrap();
+            let serve = async {
+                let peer = server.accept().await;
+                peer.send("42");
+                peer.close(Some(frame(1000, "")));
+                peer
+            };
+            let (engine, _peer) =
+                within_real(async { tokio::join!(prepared.start(), serve) }).await;
+            let outcome = within_real(engine.unwrap().stopped()).await;
+            assert_eq!(outcome.kind(), OutcomeKind::PeerClosed);
+            assert_eq!(
+                journal.lines(),
+                ["open", "message 42", "close closed by the peer with 1000"]
+            );
+        }
+    }
 }

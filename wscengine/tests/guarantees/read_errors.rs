@@ -311,3 +311,26 @@ async fn an_error_taken_by_recv_matching_from_a_full_read_ahead_lets_reading_go_
     let (_, took) = timed(rig.accept()).await;
     assert!(took < secs(1), "the close was seen only after {took:?}");
 }
+
+/// The close code of a violation overtakes what waits for the socket, and not what was said before it.
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_for_messages_before_a_violation_goes_out_before_its_close_frame() {
+    for together in [true, false] {
+        let probe = Probe::default().on_message(|session, message| async move {
+            session.send(message).await.unwrap();
+        });
+        let mut rig = start(probe).await;
+        if together {
+            rig.peer.send_lent(&[(MessageKind::Text, b"good"), (MessageKind::Text, b"\xff")]);
+        } else {
+            rig.peer.send("good");
+            rig.peer.send_lent(&[(MessageKind::Text, b"\xff")]);
+        }
+        let events = rest_of(&mut rig.peer).await;
+        assert!(
+            matches!(&events[..], [PeerEvent::Message(good), PeerEvent::Close(Some(frame)), ..]
+                if good.text() == Some("good") && frame.code().0 == 1007),
+            "together {together}: {events:?}"
+        );
+    }
+}
