@@ -11,8 +11,8 @@ use crate::stream::Stream;
 
 /// Opens the byte stream that TLS and the opening handshake run on.
 ///
-/// The default is [`TcpConnector`](crate::TcpConnector). Write your own for a proxy, a Unix socket, a simulated
-/// network, or an in-memory pipe.
+/// The default is [`TcpConnector`](crate::TcpConnector). Write your own for a simulated network, an in-memory
+/// pipe, or a way to connect that is not here. With a [`Proxy`](crate::Proxy) it is what opens the stream to the proxy.
 ///
 /// # Examples
 /// A server in the same process:
@@ -54,7 +54,7 @@ pub trait Io: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Any + Send + Unpin> Io for T {}
 
-/// Where to connect to, taken from the URL.
+/// Where to connect to, taken from the URL; or the proxy, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Target {
@@ -94,4 +94,13 @@ pub(crate) fn unbox(io: BoxedIo) -> Stream {
     }
     let tcp = (io as Box<dyn Any>).downcast::<TcpStream>().expect("its type was looked at above");
     Stream::Tcp(*tcp)
+}
+
+/// The reverse: what a connector would have given.
+pub(crate) fn boxed(stream: Stream) -> BoxedIo {
+    match stream {
+        Stream::Tcp(tcp) => Box::new(tcp),
+        Stream::Boxed(io) => io,
+        stream @ (Stream::Tls(_) | Stream::TlsBoxed(_)) => Box::new(stream),
+    }
 }

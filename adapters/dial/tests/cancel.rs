@@ -26,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 use wscengine::transport::ConnectRequest;
 use wscengine::{ConnectError, ConnectErrorKind};
 use wscengine_dial::{
-    BoxedIo, Connector, Dialer, Extension, Resolve, Roots, StaticResolver, Target, TcpConnector,
-    TlsConfig, handshake, handshake_with, rustls,
+    BoxedIo, Connector, Dialer, Extension, Proxy, Resolve, Roots, StaticResolver, Target,
+    TcpConnector, TlsConfig, handshake, handshake_with, rustls,
 };
 
 use cut::{at_each_await, at_each_await_over_sockets};
@@ -324,4 +324,83 @@ async fn resolve_resolve_dropped_at_any_await_abandons_the_look_up() {
     })
     .await;
     assert_eq!(awaits, 1);
+}
+
+/// It is not cancel safe either: but nothing more is written, and the stream is still its owner's.
+#[tokio::test(start_paused = true)]
+async fn proxy_tunnel_dropped_at_any_await_writes_nothing_more() {
+    let http = (
+        "http://u:p@proxy",
+        "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\nProxy-Authorization: Basic dTpw\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n",
+    );
+    let socks =
+        ("socks5://proxy", "\x05\x01\0\x05\x01\0\x03\x01h\0\x01", "\x05\0\x05\0\0\x01\0\0\0\0\0\0");
+    for (url, told, said) in [http, socks] {
+        let awaits = at_each_await(|cut| async move {
+            let (mut client, mut server) = duplex(4);
+            let proxy: Proxy = url.parse().unwrap();
+            let client = async {
+                let target = Target::new("h", 1);
+                let tunnel = proxy.tunnel(&mut client, &target, Duration::from_secs(60));
+                if let Some(result) = cut.call(tunnel).await {
+                    result.unwrap();
+                }
+                drop(client);
+            };
+            let server = async {
+                let (mut seen, mut said) = (Vec::new(), said.as_bytes());
+                let mut byte = [0];
+                // A SOCKS proxy speaks twice: after the greeting, and at the end.
+                while let Ok(1) = server.read(&mut byte).await {
+                    tokio::task::yield_now().await;
+                    seen.push(byte[0]);
+                    if seen == b"\x05\x01\0" || seen.len() == told.len() {
+                        let now = if seen.len() == told.len() { said.len() } else { 2 };
+                        let _ = server.write_all(&said[..now]).await;
+                        said = &said[now..];
+                    }
+                }
+                seen
+            };
+            let (seen, ()) = tokio::join!(server, client);
+            assert!(told.as_bytes().starts_with(&seen), "{seen:?}");
+        })
+        .await;
+        assert!(awaits >= 4, "{awaits}");
+    }
+}
+
+fn through_a_proxy(request: &str) -> String {
+    if request.starts_with("CONNECT ") {
+        return "HTTP/1.1 200 OK\r\n\r\n".to_owned();
+    }
+    accepted(request)
+}
+
+#[tokio::test(start_paused = true)]
+async fn dialer_dial_dropped_at_any_await_of_a_proxys_tunnel_closes_the_stream() {
+    let awaits = at_each_await(|cut| async move {
+        let (client, mut server) = duplex(32);
+        let running = Arc::<AtomicUsize>::default();
+        let connector = Slow { stream: Mutex::new(Some(client)), running: Arc::clone(&running) };
+        let proxy: Proxy = "http://proxy".parse().unwrap();
+        let dialer = Dialer::default().connector(connector).proxy(proxy);
+        let server = async {
+            while let Some(request) = read_request(&mut server).await {
+                let _ = server.write_all(through_a_proxy(&request).as_bytes()).await;
+            }
+        };
+        let client = async {
+            if let Some(result) = cut.call(dialer.dial(&request("ws://h/"))).await {
+                assert_eq!(result.unwrap().response.status, 101);
+            }
+            assert_eq!(running.load(Ordering::SeqCst), 0, "the connector goes on");
+            drop(dialer);
+        };
+        // The server ends with the stream.
+        tokio::join!(server, client);
+    })
+    .await;
+    assert!(awaits >= 8, "{awaits}");
 }

@@ -13,6 +13,7 @@ use wscengine::{ConnectError, ConnectErrorKind, Phase};
 use crate::connector::{BoxedIo, Connector, Target, unbox};
 use crate::extension::Extension;
 use crate::handshake::{self, Deadlines, Opening, Upgraded};
+use crate::proxy::{self, Proxies, Proxy};
 use crate::stream::Stream;
 use crate::tcp::TcpConnector;
 use crate::tls::{self, TlsConfig};
@@ -26,6 +27,7 @@ use crate::tls::{self, TlsConfig};
 /// |---|---|---|
 /// | [`resolve_timeout`](Self::resolve_timeout) | 5 s | a resolver's first retry fits in |
 /// | [`connect_timeout`](Self::connect_timeout) | 10 s | two or three lost SYN packets (1 s, 3 s, 7 s) are survived |
+/// | [`proxy_timeout`](Self::proxy_timeout) | 10 s | the proxy's own connecting is part of it |
 /// | [`tls_timeout`](Self::tls_timeout) | 10 s | a few round trips, and a slow server's signature |
 /// | [`upgrade_timeout`](Self::upgrade_timeout) | 10 s | one round trip, and the server's own authentication |
 ///
@@ -50,6 +52,8 @@ pub struct Dialer {
     /// `None` is TCP with the settings below.
     connector: Option<Arc<dyn Connector>>,
     tcp: TcpConnector,
+    proxies: Proxies,
+    proxy: Duration,
     tls_handshake: Duration,
     upgrade: Duration,
 }
@@ -73,6 +77,8 @@ impl Default for Dialer {
             tls: Arc::default(),
             connector: None,
             tcp: TcpConnector::default(),
+            proxies: Proxies::new(),
+            proxy: Duration::from_secs(10),
             tls_handshake: Duration::from_secs(10),
             upgrade: Duration::from_secs(10),
         }
@@ -105,6 +111,22 @@ impl Dialer {
     #[must_use]
     pub fn tcp(mut self, tcp: TcpConnector) -> Self {
         self.tcp = tcp;
+        self
+    }
+
+    /// Through which proxies to dial: a [`Proxy`] for all URLs, or [`Proxies`] that tell them apart. By default none,
+    /// whatever the environment says: [`Proxies::from_env`] asks it.
+    #[must_use]
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.proxies = proxies.into();
+        self
+    }
+
+    /// Bounds the proxy's part, from the connection to it until that to the host: its TLS and its handshake; 10 s by
+    /// default.
+    #[must_use]
+    pub fn proxy_timeout(mut self, timeout: Duration) -> Self {
+        self.proxy = timeout;
         self
     }
 
@@ -181,14 +203,20 @@ impl Dialer {
         let started = Instant::now();
         let opening = Opening::new(request, offers)?;
         let target = Target::of(&request.url)?;
-        let io = self.open(&target).await?;
+        let io = match self.proxies.select(&request.url, &target) {
+            None => self.open(&target).await?,
+            Some(proxy) => {
+                let whole = request.timeout;
+                self.open_through(proxy, &target, started, whole).await?
+            }
+        };
         let mut stream = match request.url.scheme() {
             "wss" => self.secure(io, &target).await?,
             _ => unbox(io),
         };
         let deadlines = Deadlines::of_dial(started, request.timeout, self.upgrade);
         let Upgraded { response, leftover, extensions } =
-            handshake::open(&mut stream, &opening, deadlines).await?;
+            handshake::open(&mut stream, &opening, deadlines, |_| true).await?;
         Ok(Dialed { stream, response, leftover, extensions })
     }
 
@@ -200,6 +228,22 @@ impl Dialer {
             Ok(outcome) => outcome,
             Err(_) => Err(ConnectErrorKind::Timeout(Phase::Connect).into()),
         }
+    }
+
+    async fn open_through(
+        &self,
+        proxy: &Proxy,
+        target: &Target,
+        started: Instant,
+        whole: Duration,
+    ) -> Result<BoxedIo, ConnectError> {
+        let target = match proxy.resolves_locally() {
+            true => &self.tcp.resolve_one(target).await?,
+            false => target,
+        };
+        let io = self.open(proxy.address()).await.map_err(proxy::unreached)?;
+        let deadlines = Deadlines::of_dial(started, whole, self.proxy);
+        proxy.through(io, target, deadlines).await
     }
 
     async fn secure(&self, io: BoxedIo, target: &Target) -> Result<Stream, ConnectError> {
@@ -220,6 +264,8 @@ impl fmt::Debug for Dialer {
             .field("tls", &self.tls.get())
             .field("connector", &if self.connector.is_some() { "custom" } else { "tcp" })
             .field("tcp_options", &self.tcp)
+            .field("proxies", &self.proxies)
+            .field("proxy_timeout", &self.proxy)
             .field("tls_timeout", &self.tls_handshake)
             .field("upgrade_timeout", &self.upgrade)
             .finish()

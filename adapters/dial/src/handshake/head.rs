@@ -19,8 +19,8 @@ const READ: usize = 4 * 1024;
 
 /// Status line and headers of an answer.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) status: StatusCode,
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
     /// The digit after `HTTP/1.`: 0 or 1.
     pub(super) minor_version: u8,
     pub(super) headers: HeaderMap,

@@ -16,7 +16,8 @@ use wscengine::transport::{ConnectRequest, HandshakeResponse};
 use wscengine::{ConnectError, ConnectErrorKind, HandlerError, Phase};
 
 use self::check::Chosen;
-use self::head::{Head, HeadReader};
+pub(crate) use self::head::Head;
+use self::head::HeadReader;
 pub(crate) use self::request::Opening;
 use crate::deadline::after;
 use crate::extension::Extension;
@@ -41,6 +42,15 @@ impl Deadlines {
     pub(crate) fn of_dial(started: Instant, whole: Duration, upgrade: Duration) -> Self {
         let head = after(Instant::now(), upgrade);
         Self { head, body: head.min(after(started, whole - whole / 10)) }
+    }
+
+    /// One deadline for both.
+    pub(crate) fn both(end: Instant) -> Self {
+        Self { head: end, body: end }
+    }
+
+    pub(crate) fn head(self) -> Instant {
+        self.head
     }
 }
 
@@ -126,7 +136,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let end = after(Instant::now(), request.timeout);
-    open(stream, &Opening::new(request, offers)?, Deadlines { head: end, body: end }).await
+    open(stream, &Opening::new(request, offers)?, Deadlines::both(end), |_| true).await
 }
 
 /// What an opening handshake came to.
@@ -141,41 +151,91 @@ pub struct Upgraded {
     pub extensions: Vec<Extension>,
 }
 
+/// `keeps_body` says of which refusals the body is wanted.
 pub(crate) async fn open<S>(
     stream: &mut S,
     opening: &Opening,
     deadlines: Deadlines,
+    keeps_body: fn(StatusCode) -> bool,
 ) -> Result<Upgraded, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut reader = HeadReader::default();
-    let head = match timeout_at(deadlines.head, exchange(stream, opening, &mut reader)).await {
-        Ok(outcome) => outcome?,
-        Err(_) => return Err(ConnectErrorKind::Timeout(Phase::Upgrade).into()),
-    };
-    let rest = reader.into_rest();
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return accept(head, opening, rest.freeze());
+    let exchange =
+        Exchange { request: opening.bytes(), deadlines, phase: Phase::Upgrade, keeps_body };
+    let answer = exchange.run(stream).await?;
+    if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return accept(answer.head, opening, answer.leftover);
     }
-    let body = body::read(stream, rest, &head, deadlines.body).await;
-    Err(ConnectError::new(ConnectErrorKind::Status).with_response(response(head, None, body)))
+    Err(ConnectError::new(ConnectErrorKind::Status).with_response(answer.into_response()))
 }
 
-/// Sends the request and reads the header block of the final answer.
-async fn exchange<S>(
-    stream: &mut S,
-    opening: &Opening,
-    reader: &mut HeadReader,
-) -> Result<Head, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let written = write(stream, opening.bytes()).await;
-    match (read_final(stream, reader).await, written) {
-        // A server may refuse without reading the request to its end: its answer says more than the failed write.
-        (Err(error), Err(cause)) if error.kind() == ConnectErrorKind::Io => Err(io_error(cause)),
-        (outcome, _) => outcome,
+/// A request on its own connection, and the answer to it: the opening handshake, and that with a proxy.
+pub(crate) struct Exchange<'a> {
+    pub(crate) request: &'a [u8],
+    pub(crate) deadlines: Deadlines,
+    /// The phase whose time-out it is if no answer comes.
+    pub(crate) phase: Phase,
+    /// Whether the body of an answer with this status is wanted; never asked for 101 and for a tunnel's success.
+    pub(crate) keeps_body: fn(StatusCode) -> bool,
+}
+
+/// The final answer to a request.
+pub(crate) struct Answer {
+    pub(crate) head: Head,
+    /// As far as it was kept.
+    pub(crate) body: Bytes,
+    /// What was read behind an answer that has no body, since other data follows it.
+    pub(crate) leftover: Bytes,
+}
+
+impl Exchange<'_> {
+    pub(crate) async fn run<S>(&self, stream: &mut S) -> Result<Answer, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut reader = HeadReader::default();
+        let answered = self.head(stream, &mut reader);
+        let head = match timeout_at(self.deadlines.head, answered).await {
+            Ok(outcome) => outcome?,
+            Err(_) => return Err(ConnectErrorKind::Timeout(self.phase).into()),
+        };
+        let rest = reader.into_rest();
+        if self.ends_http(head.status) {
+            return Ok(Answer { head, body: Bytes::new(), leftover: rest.freeze() });
+        }
+        let body = match (self.keeps_body)(head.status) {
+            true => body::read(stream, rest, &head, self.deadlines.body).await,
+            false => Bytes::new(),
+        };
+        Ok(Answer { head, body, leftover: Bytes::new() })
+    }
+
+    /// Whether what follows such an answer is no HTTP any more.
+    fn ends_http(&self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.phase == Phase::Proxy && status.is_success())
+    }
+
+    /// Sends the request and reads the header block of the final answer.
+    async fn head<S>(&self, stream: &mut S, reader: &mut HeadReader) -> Result<Head, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let written = write(stream, self.request).await;
+        match (read_final(stream, reader).await, written) {
+            // A server may refuse without reading the request to its end: its answer says more than the failed write.
+            (Err(error), Err(cause)) if error.kind() == ConnectErrorKind::Io => {
+                Err(io_error(cause))
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn into_response(self) -> HandshakeResponse {
+        response(self.head, None, self.body)
     }
 }
 

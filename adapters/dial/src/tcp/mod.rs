@@ -142,6 +142,13 @@ impl TcpConnector {
         }
     }
 
+    /// The target by its first address.
+    pub(crate) async fn resolve_one(&self, target: &Target) -> Result<Target, ConnectError> {
+        let found = self.resolve(target).await?;
+        let first = found.first().ok_or(ConnectErrorKind::Resolve)?;
+        Ok(Target::new(first.ip().to_string(), first.port()))
+    }
+
     async fn connect_any(&self, found: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let mut order = race::interleave(found);
         order.retain(|address| self.options.fits(address));

@@ -6,6 +6,8 @@ mod acceptance;
 mod extensions;
 mod eyeballs;
 mod garbage;
+mod proxy_http;
+mod proxy_socks;
 mod refusal;
 mod request;
 mod support;
