@@ -287,6 +287,8 @@ impl<C: Connection> Io<C> {
 impl<C> Drop for Io<C> {
     fn drop(&mut self) {
         self.session.outbound().close_all(SendErrorKind::SessionEnded);
+        // The queue lives as long as anybody has the session, he who waits for it to be written among them.
+        self.session.outbound().clear();
         self.session.inbox().end();
         self.pings.fail();
     }

@@ -220,3 +220,24 @@ async fn guarantee_9_dropping_the_start_stops_the_attempt() {
     assert!(matches!(events.last(), Some(PeerEvent::Dropped)), "{events:?}");
     assert_eq!((server.dials(), server.live()), (1, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn guarantee_9_a_stop_by_force_ends_a_send_flushed_whose_message_was_never_taken() {
+    let rig = start_with(Probe::default(), |builder| {
+        builder.stop_timeout(secs(1)).drain_timeout(secs(60)).write_timeout(secs(60))
+    })
+    .await;
+    rig.peer.stall_writes(true);
+    let session = rig.engine.session().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        let session = session.clone();
+        waiting.push(tokio::spawn(async move { session.send_flushed(vec![0; 64 << 10]).await }));
+        // One after the other: the first ones are with the transport, the last ones stay in the queue.
+        settle().await;
+    }
+    assert!(rig.stop().await.is_forced());
+    for send in waiting {
+        assert!(within(send).await.unwrap().is_err());
+    }
+}
