@@ -1,5 +1,6 @@
 //! The harness of the end-to-end tests: a handler that reports what it is called with, a server that does what a test
-//! says byte by byte, a proxy that does harm on command, and a subscriber that keeps the spans.
+//! says byte by byte, a proxy that does harm on command, a certificate authority, and a subscriber that keeps the
+//! spans.
 //!
 //! The tests themselves are in `tests/e2e`; `README.md` says what they show.
 
@@ -10,8 +11,10 @@ mod client;
 pub mod proxy;
 mod raw;
 mod spans;
+mod tls;
 
 pub use client::{Event, Events, Reporter, builder, open, within};
 pub use proxy::Proxy;
 pub use raw::{Frame, Opening, RawConnection, RawServer, frame};
 pub use spans::{Recorded, Spans};
+pub use tls::Authority;

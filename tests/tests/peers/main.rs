@@ -1,5 +1,5 @@
-//! The engine against WebSocket programs that are not ours: npm `ws`, Python `websockets`, nginx in between, and a link
-//! that goes dead without a word. `tests/peers/README.md` describes them.
+//! The engine against WebSocket programs that are not ours: npm `ws`, Python `websockets`, proxies of all kinds in
+//! between, and a link that goes dead without a word. `tests/peers/README.md` describes them.
 //!
 //! Every test of [`for_each_server!`] exists once for each of the two servers.
 
@@ -7,10 +7,10 @@
 
 mod closes;
 mod echo;
+mod fronts;
 mod half_open;
 mod handshakes;
 mod harness;
 mod liveness;
 mod losses;
-mod nginx;
 mod refusals;

@@ -2,34 +2,53 @@
 
 use std::time::Duration;
 
-use e2e::{Event, Events, Reporter, builder, within};
+use e2e::{Event, Events, Reporter, within};
 use tokio::sync::{Notify, Semaphore};
+use wscengine::transport::Transport;
 use wscengine::{
-    CloseFrame, Closed, DefaultClassifier, Engine, EngineBuilder, Exclusive, ExponentialBackoff,
-    Handler, Message, Session, Status,
+    CloseFrame, Closed, Engine, EngineBuilder, Exclusive, ExponentialBackoff, Handler, Message,
+    Session, Status,
 };
 use wscengine_tungstenite::TungsteniteTransport;
 
 /// A builder of an engine that decides what is fatal as one does by default. It tries again soon, but without a busy
 /// loop while a peer is away.
-pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
+pub(crate) fn over<T: Transport, H: Handler>(
+    transport: T,
+    url: &str,
+    handler: H,
+) -> EngineBuilder<T, H> {
     let backoff =
         ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(100));
-    builder(url, handler).backoff(backoff).classifier(DefaultClassifier::new())
+    Engine::builder(transport, handler).url(url).backoff(backoff)
+}
+
+/// Such a builder, for the tests that know one adapter.
+pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
+    over(TungsteniteTransport::new(), url, handler)
 }
 
 /// Starts an engine that reports, changed by `with`. The first `on_open` is taken from its events.
+pub(crate) async fn started_over<T: Transport>(
+    transport: T,
+    url: &str,
+    with: impl FnOnce(EngineBuilder<T, Reporter>) -> EngineBuilder<T, Reporter>,
+) -> (Engine, Events) {
+    let (reporter, mut events) = Reporter::new();
+    let prepared = with(over(transport, url, reporter)).build().unwrap();
+    let engine = within(prepared.start()).await.unwrap();
+    assert!(!events.opened().await);
+    (engine, events)
+}
+
+/// The same, for the tests that know one adapter.
 pub(crate) async fn started(
     url: &str,
     with: impl FnOnce(
         EngineBuilder<TungsteniteTransport, Reporter>,
     ) -> EngineBuilder<TungsteniteTransport, Reporter>,
 ) -> (Engine, Events) {
-    let (reporter, mut events) = Reporter::new();
-    let prepared = with(quick(url, reporter)).build().unwrap();
-    let engine = within(prepared.start()).await.unwrap();
-    assert!(!events.opened().await);
-    (engine, events)
+    started_over(TungsteniteTransport::new(), url, with).await
 }
 
 /// Waits until the engine is back in a new session in which an echo arrives. Attempts that fail meanwhile are counted.
@@ -50,6 +69,21 @@ pub(crate) async fn reopened(engine: &Engine, events: &mut Events) -> usize {
     engine.send("you again").await.unwrap();
     assert_eq!(events.message().await.text(), Some("you again"));
     failures
+}
+
+/// Has text and binary come back, the largest of 1 MiB.
+pub(crate) async fn echoes(engine: &Engine, events: &mut Events) {
+    engine.send("grüße 🦀").await.unwrap();
+    assert_eq!(events.message().await.text(), Some("grüße 🦀"));
+    for length in [0, 1, 126, 65_536, 1 << 20] {
+        let binary: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        engine.send(binary.clone()).await.unwrap();
+        let back = events.message().await;
+        assert!(back.is_binary() && back.payload() == binary, "binary of {length} bytes");
+    }
+    let text: String = "aé世🦀".chars().cycle().take((1 << 20) / 4).collect();
+    engine.send(text.clone()).await.unwrap();
+    assert!(events.message().await.text() == Some(text.as_str()), "long text");
 }
 
 /// Ends its sessions with a close frame of its own.

@@ -1,13 +1,19 @@
-//! The peers as child processes, the link between them and the engine, and handlers of the tests.
+//! The peers and proxies as child processes, the link between them and the engine, and handlers of the tests.
 
+mod adapter;
+mod front;
 mod handlers;
 mod namespace;
 mod peer;
 mod programs;
+mod proxy;
 
-pub(crate) use handlers::{Busy, Farewell, quick, reopened, started};
+pub(crate) use adapter::{Adapter, Sockudo, Tungstenite};
+pub(crate) use front::Front;
+pub(crate) use handlers::{Busy, Farewell, echoes, quick, reopened, started, started_over};
 pub(crate) use namespace::in_namespace;
 pub(crate) use peer::{Peer, Server};
+pub(crate) use proxy::{Port, Proxy};
 
 /// Makes a module for each server, with all the named tests: functions of the calling module that take a [`Server`].
 macro_rules! for_each_server {

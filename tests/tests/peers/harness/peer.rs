@@ -1,23 +1,18 @@
 //! A peer: a child process that says in lines of JSON what it sees, and does what it is told in the same way.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use e2e::within;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::time::interval;
 
-use super::programs::{installed, program, script};
+use super::programs::{User, bound_to_us, installed, program, script};
 
 /// The two echo servers. They take the same options and commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +32,6 @@ pub(crate) struct Peer {
     unread: Vec<Value>,
     host: Ipv4Addr,
     port: u16,
-    /// Where nginx keeps its files.
-    folder: Option<PathBuf>,
 }
 
 impl Server {
@@ -57,66 +50,29 @@ impl Server {
     async fn listen(self, host: Ipv4Addr, port: u16, options: Value) -> Peer {
         let mut command = match self {
             Self::Ws => {
-                let mut command = bound_to_us(&program("node"));
+                let mut command = bound_to_us(&program("node"), User::Ours);
                 command.env("NODE_PATH", installed("node_modules")).arg(script("ws_server.js"));
                 command
             }
             Self::Websockets => {
-                let mut command = bound_to_us(&installed("venv/bin/python"));
+                let mut command = bound_to_us(&installed("venv/bin/python"), User::Ours);
                 command.arg(script("websockets_server.py"));
                 command
             }
         };
         command.arg(with_address(options, host, port).to_string());
-        Peer::spawn(command, host, "listening").await
+        Peer::spawn(command, host).await
     }
 }
 
 impl Peer {
-    /// Starts nginx as a proxy for `upstream`, which cuts connections that are idle for `read_timeout`.
-    pub(crate) async fn nginx(upstream: String, read_timeout: &str) -> Self {
-        Self::nginx_on(own_address(), 0, upstream, read_timeout).await
-    }
-
-    /// Starts nginx on the address of one that is gone.
-    pub(crate) async fn nginx_again(gone: Self, upstream: String, read_timeout: &str) -> Self {
-        let (host, port) = (gone.host, gone.port);
-        drop(gone);
-        Self::nginx_on(host, port, upstream, read_timeout).await
-    }
-
-    async fn nginx_on(host: Ipv4Addr, port: u16, upstream: String, read_timeout: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{host}"));
-        let options = json!({
-            "nginx": program("nginx"), "folder": &folder,
-            "upstream": upstream, "read_timeout": read_timeout,
-        });
-        let mut command = bound_to_us(&program("python3"));
-        command.arg(script("nginx_proxy.py")).arg(with_address(options, host, port).to_string());
-        let mut peer = Self::spawn(command, host, "port").await;
-        peer.folder = Some(folder);
-        within(peer.accepts()).await;
-        peer
-    }
-
-    /// Waits until somebody listens: nginx does not say when it does.
-    async fn accepts(&mut self) {
-        let mut pace = interval(Duration::from_millis(10));
-        while TcpStream::connect((self.host, self.port)).await.is_err() {
-            assert!(self.child.try_wait().unwrap().is_none(), "the peer has ended");
-            pace.tick().await;
-        }
-    }
-
-    /// Starts a peer whose event of this name says its port.
-    async fn spawn(mut command: Command, host: Ipv4Addr, event: &str) -> Self {
+    async fn spawn(mut command: Command, host: Ipv4Addr) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
         let events = lines(BufReader::new(child.stdout.take().unwrap()));
         let commands = commands_to(child.stdin.take().unwrap());
-        let mut peer =
-            Self { child, commands, events, unread: Vec::new(), host, port: 0, folder: None };
-        let said = peer.event(event).await;
+        let mut peer = Self { child, commands, events, unread: Vec::new(), host, port: 0 };
+        let said = peer.event("listening").await;
         peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
         peer
     }
@@ -186,9 +142,6 @@ impl Drop for Peer {
         // It may have ended before.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir_all(folder);
-        }
     }
 }
 
@@ -205,13 +158,6 @@ fn with_address(mut options: Value, host: Ipv4Addr, port: u16) -> Value {
     options["host"] = host.to_string().into();
     options["port"] = port.into();
     options
-}
-
-/// A command that the system ends with our thread, however that ends, and even if the peer is frozen then.
-fn bound_to_us(program: &Path) -> Command {
-    let mut command = Command::new(super::programs::program("setpriv"));
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
 }
 
 /// Writes on a thread of its own: a peer that does not read must not block a test, which has time limits.

@@ -2,8 +2,11 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// Where nginx, ip and iptables are is not in everybody's `PATH`.
+use nix::unistd::geteuid;
+
+/// Where the proxies, ip and iptables are is not in everybody's `PATH`.
 const SYSTEM: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// A program of the system.
@@ -14,6 +17,27 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
         .unwrap_or_else(|| not_set_up(name))
+}
+
+/// As whom a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    /// As the test does.
+    Ours,
+    /// Without rights, even if the test has those of root.
+    Nobody,
+}
+
+/// A command that the system ends with our thread, however that ends, and even if the program is frozen then. The
+/// program may not change its user: the system would forget about it.
+pub(crate) fn bound_to_us(file: &Path, user: User) -> Command {
+    let mut command = Command::new(program("setpriv"));
+    if user == User::Nobody && geteuid().is_root() {
+        // By number: the name of the group differs.
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "KILL", "--"]).arg(file);
+    command
 }
 
 /// A file that is installed below `tests/.cache/peers`.

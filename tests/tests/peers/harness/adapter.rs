@@ -1,0 +1,36 @@
+//! Both adapters, for the tests that go through all they do with each.
+
+use wscengine::transport::Transport;
+use wscengine_dial::Dialer;
+use wscengine_sockudo::SockudoTransport;
+use wscengine_tungstenite::TungsteniteTransport;
+
+/// What a test is gone through with.
+pub(crate) trait Adapter: 'static {
+    type Transport: Transport;
+
+    /// One that dials with `dialer`.
+    fn transport(dialer: Dialer) -> Self::Transport;
+}
+
+/// `wscengine-tungstenite`
+pub(crate) struct Tungstenite;
+
+/// `wscengine-sockudo`
+pub(crate) struct Sockudo;
+
+impl Adapter for Tungstenite {
+    type Transport = TungsteniteTransport;
+
+    fn transport(dialer: Dialer) -> TungsteniteTransport {
+        TungsteniteTransport::new().dialer(dialer)
+    }
+}
+
+impl Adapter for Sockudo {
+    type Transport = SockudoTransport;
+
+    fn transport(dialer: Dialer) -> SockudoTransport {
+        SockudoTransport::new().dialer(dialer)
+    }
+}
