@@ -50,21 +50,22 @@ fn bounded(story: &Story<'_>, stop: usize, verdict: &mut Verdict) {
 /// What a stop may take from where the engine is, each step taking all of its own time.
 fn prompt(story: &Story<'_>, stop: usize) -> Duration {
     let options = &story.scenario.options;
-    let (mut connected, mut reporting) = (false, false);
+    let (mut connected, mut reporting, mut running) = (false, false, 0);
     for event in &story.events[..stop] {
         match event.what {
             What::Begin { callback: Callback::OnRestartError, .. } => reporting = true,
             What::End { callback: Callback::OnRestartError, .. } => reporting = false,
-            What::Begin { callback: Callback::OnOpen | Callback::OnCloseError, .. } => {
-                connected = true;
+            // A transport that panicked is gone before on_close runs.
+            What::Begin { callback, .. } => {
+                running += 1;
+                connected |= callback == Callback::OnOpen;
             }
-            What::Gone { .. } | What::End { callback: Callback::OnCloseError, .. } => {
-                connected = false;
-            }
+            What::End { .. } => running -= 1,
+            What::Gone { .. } => connected = false,
             _ => {}
         }
     }
-    match (connected, reporting) {
+    match (connected || running > 0, reporting) {
         (false, false) => TICK,
         (false, true) => options.on_restart_error + TICK,
         // A callback that was told to go goes at once; a stream that does not end is given a second.
