@@ -1,8 +1,10 @@
 //! What the examples share, as a library, so that tests run the very code that the examples run.
 //!
 //! - [`echo`]: the engine of `cargo run --example echo`, and the server that it talks to;
+//! - [`lines`]: what the transport of `cargo run --example custom_transport` talks to;
 //! - [`telemetry`]: traces to an OpenTelemetry collector.
 
 pub mod echo;
+pub mod lines;
 pub mod narration;
 pub mod telemetry;

@@ -172,6 +172,28 @@ async fn pause_shows_answers_while_on_message_is_silent_and_exits_0() {
     }
 }
 
+#[tokio::test]
+async fn custom_transport_sends_three_lines_gets_them_back_and_exits_0() {
+    let output = output(&mut example("custom_transport")).await;
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    let printed = [
+        "sending: \"one\"",
+        "sending: \"two\"",
+        "sending: \"three\"",
+        "on_message: \"one\"",
+        "on_message: \"two\"",
+        "on_message: \"three\"",
+        "stopped: Requested",
+    ];
+    assert_eq!(stdout.lines().collect::<Vec<_>>(), printed);
+}
+
+#[test]
+fn a_transport_of_ones_own_takes_less_than_80_lines() {
+    assert!(include_str!("../custom_transport.rs").lines().count() < 80);
+}
+
 /// Reads on to the line that contains this.
 async fn read_until(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
     while !timeout(LIMIT, lines.next_line()).await.unwrap().unwrap().unwrap().contains(text) {}
