@@ -4,6 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use wscengine_rooms_server::{Config, Server};
+use wscengine_sockudo::{Deflate, SockudoTransport};
 use wscengine_tungstenite::TungsteniteTransport;
 
 use crate::client;
@@ -16,6 +17,9 @@ pub(crate) enum Agent {
     /// The engine on tokio-tungstenite.
     #[value(name = "wscengine-tungstenite")]
     Tungstenite,
+    /// The engine on the core of sockudo-ws, with permessage-deflate.
+    #[value(name = "wscengine-sockudo")]
+    Sockudo,
     /// The companion server's `/echo`.
     #[value(name = "rooms-server")]
     RoomsServer,
@@ -26,6 +30,7 @@ impl Agent {
     pub(crate) fn has_deflate(self) -> bool {
         match self {
             Self::Tungstenite | Self::RoomsServer => false,
+            Self::Sockudo => true,
         }
     }
 
@@ -33,6 +38,9 @@ impl Agent {
     pub(crate) async fn run(self, suite: &Suite) -> Result<Report, Failure> {
         match self {
             Self::Tungstenite => client::run(TungsteniteTransport::new, suite).await,
+            Self::Sockudo => {
+                client::run(|| SockudoTransport::new().deflate(Deflate::new()), suite).await
+            }
             Self::RoomsServer => {
                 let server = Server::bind("127.0.0.1:0", Config::default()).await?.spawn();
                 let report = suite.fuzz_server(&server.echo_url()).await;
@@ -47,6 +55,7 @@ impl fmt::Display for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tungstenite => "wscengine-tungstenite",
+            Self::Sockudo => "wscengine-sockudo",
             Self::RoomsServer => "rooms-server",
         })
     }
