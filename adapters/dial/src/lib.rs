@@ -15,10 +15,13 @@ mod dialer;
 mod extension;
 mod handshake;
 mod proxy;
+mod redirect;
 mod resolve;
 mod stream;
 mod tcp;
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 pub use rustls;
 
@@ -27,7 +30,10 @@ pub use dialer::{Dialed, Dialer};
 pub use extension::{Extension, ExtensionError};
 pub use handshake::{Upgraded, handshake, handshake_with};
 pub use proxy::{Proxies, Proxy, ProxyError, ProxyErrorKind};
+pub use redirect::Redirects;
 pub use resolve::{Resolve, StaticResolver, SystemResolver};
 pub use stream::Stream;
 pub use tcp::TcpConnector;
 pub use tls::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsConfigErrorKind};
+#[cfg(unix)]
+pub use unix::UnixConnector;

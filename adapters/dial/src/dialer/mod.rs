@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
+use url::Url;
 use wscengine::transport::{ConnectRequest, HandshakeResponse};
 use wscengine::{ConnectError, ConnectErrorKind, Phase};
 
@@ -14,6 +15,7 @@ use crate::connector::{BoxedIo, Connector, Target, unbox};
 use crate::extension::Extension;
 use crate::handshake::{self, Deadlines, Opening, Upgraded};
 use crate::proxy::{self, Proxies, Proxy};
+use crate::redirect::Redirects;
 use crate::stream::Stream;
 use crate::tcp::TcpConnector;
 use crate::tls::{self, TlsConfig};
@@ -56,6 +58,7 @@ pub struct Dialer {
     proxy: Duration,
     tls_handshake: Duration,
     upgrade: Duration,
+    redirects: Redirects,
 }
 
 /// An upgraded byte stream, and what was read on the way to it.
@@ -69,6 +72,8 @@ pub struct Dialed {
     pub leftover: Bytes,
     /// The extensions in use, each of which was offered: empty after [`Dialer::dial`].
     pub extensions: Vec<Extension>,
+    /// The URL that was dialled last: that of the request, or the one it was redirected to.
+    pub url: Url,
 }
 
 impl Default for Dialer {
@@ -81,6 +86,7 @@ impl Default for Dialer {
             proxy: Duration::from_secs(10),
             tls_handshake: Duration::from_secs(10),
             upgrade: Duration::from_secs(10),
+            redirects: Redirects::none(),
         }
     }
 }
@@ -167,6 +173,13 @@ impl Dialer {
         self
     }
 
+    /// Which redirects to follow; by default none. Each dial that one leads to has its own time for each phase.
+    #[must_use]
+    pub fn redirects(mut self, redirects: Redirects) -> Self {
+        self.redirects = redirects;
+        self
+    }
+
     /// Dials the URL of `request` and completes the opening handshake.
     ///
     /// # Errors
@@ -201,23 +214,43 @@ impl Dialer {
         offers: &[Extension],
     ) -> Result<Dialed, ConnectError> {
         let started = Instant::now();
+        let (mut redirected, mut followed) = (None, 0);
+        loop {
+            let request = redirected.as_ref().unwrap_or(request);
+            let refusal = match self.dial_once(request, offers, started).await {
+                Err(error) if error.kind() == ConnectErrorKind::Status => error,
+                outcome => return outcome,
+            };
+            match self.redirects.next(request, &refusal, followed)? {
+                Some(next) => redirected = Some(next),
+                None => return Err(refusal),
+            }
+            followed += 1;
+        }
+    }
+
+    /// One dial of those that redirects may lead to; the first of them began at `started`.
+    async fn dial_once(
+        &self,
+        request: &ConnectRequest,
+        offers: &[Extension],
+        started: Instant,
+    ) -> Result<Dialed, ConnectError> {
         let opening = Opening::new(request, offers)?;
         let target = Target::of(&request.url)?;
         let io = match self.proxies.select(&request.url, &target) {
             None => self.open(&target).await?,
-            Some(proxy) => {
-                let whole = request.timeout;
-                self.open_through(proxy, &target, started, whole).await?
-            }
+            Some(proxy) => self.open_through(proxy, &target, started, request.timeout).await?,
         };
         let mut stream = match request.url.scheme() {
             "wss" => self.secure(io, &target).await?,
             _ => unbox(io),
         };
         let deadlines = Deadlines::of_dial(started, request.timeout, self.upgrade);
+        let keeps_body = |status| !self.redirects.follow(status);
         let Upgraded { response, leftover, extensions } =
-            handshake::open(&mut stream, &opening, deadlines, |_| true).await?;
-        Ok(Dialed { stream, response, leftover, extensions })
+            handshake::open(&mut stream, &opening, deadlines, &keeps_body).await?;
+        Ok(Dialed { stream, response, leftover, extensions, url: request.url.clone() })
     }
 
     async fn open(&self, target: &Target) -> Result<BoxedIo, ConnectError> {
@@ -268,6 +301,7 @@ impl fmt::Debug for Dialer {
             .field("proxy_timeout", &self.proxy)
             .field("tls_timeout", &self.tls_handshake)
             .field("upgrade_timeout", &self.upgrade)
+            .field("redirects", &self.redirects)
             .finish()
     }
 }

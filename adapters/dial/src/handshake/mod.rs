@@ -136,7 +136,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let end = after(Instant::now(), request.timeout);
-    open(stream, &Opening::new(request, offers)?, Deadlines::both(end), |_| true).await
+    open(stream, &Opening::new(request, offers)?, Deadlines::both(end), &|_| true).await
 }
 
 /// What an opening handshake came to.
@@ -156,7 +156,7 @@ pub(crate) async fn open<S>(
     stream: &mut S,
     opening: &Opening,
     deadlines: Deadlines,
-    keeps_body: fn(StatusCode) -> bool,
+    keeps_body: &(dyn Fn(StatusCode) -> bool + Sync),
 ) -> Result<Upgraded, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -177,7 +177,7 @@ pub(crate) struct Exchange<'a> {
     /// The phase whose time-out it is if no answer comes.
     pub(crate) phase: Phase,
     /// Whether the body of an answer with this status is wanted; never asked for 101 and for a tunnel's success.
-    pub(crate) keeps_body: fn(StatusCode) -> bool,
+    pub(crate) keeps_body: &'a (dyn Fn(StatusCode) -> bool + Sync),
 }
 
 /// The final answer to a request.

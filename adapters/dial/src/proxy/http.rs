@@ -31,7 +31,7 @@ where
 {
     let request = render(target, credentials, headers)?;
     let exchange =
-        Exchange { request: &request, deadlines, phase: Phase::Proxy, keeps_body: |_| true };
+        Exchange { request: &request, deadlines, phase: Phase::Proxy, keeps_body: &|_| true };
     let answer = exchange.run(stream).await.map_err(|error| match error.kind() {
         ConnectErrorKind::Timeout(_) => error,
         _ => failed(error),

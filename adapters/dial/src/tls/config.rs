@@ -3,18 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, KeyLog, KeyLogFile, RootCertStore};
 
 use super::ALPN;
 use super::error::{TlsConfigError, TlsConfigErrorKind as Kind};
+use super::given::{Certificates, Identity, trust};
+use super::pin::{self, Pin, PinVerifier};
 
 /// How to speak TLS with a server: TLS 1.2 and 1.3, by rustls with the crypto provider `ring`.
 ///
 /// There is no switch that turns the check of the server's certificate off: add the certificate that signed it
-/// with [`ca_pem`](TlsConfigBuilder::ca_pem).
+/// with [`ca_pem`](TlsConfigBuilder::ca_pem), or say by which name the server is known with
+/// [`server_name`](TlsConfigBuilder::server_name).
 ///
 /// Cheap to clone; clones share the cache of TLS sessions.
 ///
@@ -32,6 +35,8 @@ use super::error::{TlsConfigError, TlsConfigErrorKind as Kind};
 #[derive(Clone)]
 pub struct TlsConfig {
     client: Arc<ClientConfig>,
+    /// Instead of the host's name.
+    server_name: Option<ServerName<'static>>,
 }
 
 /// The public certificate authorities to trust, besides those given by hand.
@@ -61,14 +66,18 @@ impl TlsConfig {
     pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.client)
     }
+
+    pub(crate) fn server_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref()
+    }
 }
 
 /// Takes a ready configuration of rustls as it is, with its crypto provider and its ALPN protocols.
 ///
-/// If it offers ALPN protocols, `http/1.1` has to be the one that the server chooses.
+/// If the server chooses `h2` or `h3` of the ALPN protocols that it offers, the dial fails.
 impl From<Arc<ClientConfig>> for TlsConfig {
     fn from(client: Arc<ClientConfig>) -> Self {
-        Self { client }
+        Self { client, server_name: None }
     }
 }
 
@@ -80,23 +89,28 @@ impl fmt::Debug for TlsConfig {
 }
 
 /// Builds a [`TlsConfig`]; everything given is checked in [`build`](Self::build).
-#[derive(Default)]
 pub struct TlsConfigBuilder {
     roots: Roots,
     authorities: Vec<Certificates>,
     identity: Option<Identity>,
+    pins: Vec<String>,
+    server_name: Option<String>,
+    alpn: Vec<Vec<u8>>,
+    key_log: Option<Arc<dyn KeyLog>>,
 }
 
-/// Certificates as they were given.
-enum Certificates {
-    Pem(Vec<u8>),
-    Der(Vec<CertificateDer<'static>>),
-}
-
-/// A client certificate and its key as they were given.
-enum Identity {
-    Pem { chain: Vec<u8>, key: Vec<u8> },
-    Der { chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static> },
+impl Default for TlsConfigBuilder {
+    fn default() -> Self {
+        Self {
+            roots: Roots::default(),
+            authorities: Vec::new(),
+            identity: None,
+            pins: Vec::new(),
+            server_name: None,
+            alpn: vec![ALPN.to_vec()],
+            key_log: None,
+        }
+    }
 }
 
 impl TlsConfigBuilder {
@@ -147,6 +161,50 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Accepts only a server whose key has this pin: the SHA-256 of its certificate's `SubjectPublicKeyInfo` in base64,
+    /// by itself or behind `sha256/` or `sha256//`. May be called repeatedly: one of the pins has to fit. None by default.
+    ///
+    /// The pin comes on top of the usual check, of which it forgives nothing. It is compared with the server's own
+    /// certificate, not with those of authorities. Give that of the next key too, or the change of keys locks all out.
+    #[must_use]
+    pub fn pin(mut self, pin: impl Into<String>) -> Self {
+        self.pins.push(pin.into());
+        self
+    }
+
+    /// The name to ask for (SNI, RFC 6066 section 3) and to be proven by the certificate, instead of the URL's host: for
+    /// a server that is dialled by its address, or through another name. It holds for every URL dialled with this, also
+    /// for one that was redirected to. For an IP address nothing is asked for.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// The protocols to offer (ALPN, RFC 7301), most wanted first; `http/1.1` by default. None at all for a server that
+    /// cannot bear it. Whichever is chosen, the handshake is that of HTTP/1.1: `h2` and `h3` cannot be offered.
+    #[must_use]
+    pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Writes the secrets of each connection to the file that the environment variable `SSLKEYLOGFILE` names, if it is
+    /// set when this is called: who has it can read all that is sent, as Wireshark does. Off by
+    /// default.
+    #[must_use]
+    pub fn key_log_file(mut self) -> Self {
+        self.key_log = Some(Arc::new(KeyLogFile::new()));
+        self
+    }
+
+    /// Gives the secrets of each connection to `log`: who has them can read all that is sent. Off by default.
+    #[must_use]
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(log);
+        self
+    }
+
     /// Checks everything, and reads the roots of the system, which are files: some milliseconds.
     ///
     /// # Errors
@@ -161,67 +219,64 @@ impl TlsConfigBuilder {
             return Err(TlsConfigError::new(Kind::NoRoots));
         }
         // The provider is named here, so that nothing has to be installed for the whole process.
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsConfigError::with_source(Kind::Other, error))?
-            .with_root_certificates(trusted);
+            .map_err(|error| TlsConfigError::with_source(Kind::Other, error))?;
+        let builder = match pins(&self.pins)? {
+            none if none.is_empty() => builder.with_root_certificates(trusted),
+            pins => {
+                let usual =
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(trusted), provider)
+                        .build()
+                        .map_err(|error| TlsConfigError::with_source(Kind::Other, error))?;
+                let verifier = Arc::new(PinVerifier::new(usual, pins));
+                builder.dangerous().with_custom_certificate_verifier(verifier)
+            }
+        };
         let mut client = match self.identity.map(Identity::read).transpose()? {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| TlsConfigError::with_source(Kind::ClientKey, error))?,
         };
-        client.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsConfig { client: Arc::new(client) })
+        client.alpn_protocols = alpn(self.alpn)?;
+        if let Some(log) = self.key_log {
+            client.key_log = log;
+        }
+        let server_name = self.server_name.map(ServerName::try_from).transpose();
+        let server_name =
+            server_name.map_err(|error| TlsConfigError::with_source(Kind::ServerName, error))?;
+        Ok(TlsConfig { client: Arc::new(client), server_name })
     }
 }
 
-/// Shows which roots were chosen and whether there is a client certificate, nothing of a key.
+fn pins(given: &[String]) -> Result<Vec<Pin>, TlsConfigError> {
+    let pins = given.iter().map(|text| pin::parse(text));
+    pins.collect::<Option<_>>().ok_or_else(|| TlsConfigError::new(Kind::Pin))
+}
+
+/// Of what cannot be sent (RFC 7301 section 3.1) or dealt with, nothing.
+fn alpn(protocols: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, TlsConfigError> {
+    let fits =
+        |protocol: &Vec<u8>| (1..=255).contains(&protocol.len()) && !super::is_later_http(protocol);
+    match protocols.iter().all(fits) {
+        true => Ok(protocols),
+        false => Err(TlsConfigError::new(Kind::Alpn)),
+    }
+}
+
+/// Shows which roots were chosen, whether there is a client certificate, nothing of a key.
 impl fmt::Debug for TlsConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfigBuilder")
             .field("roots", &self.roots)
             .field("authorities", &self.authorities.len())
             .field("client_certificate", &self.identity.is_some())
-            .finish()
-    }
-}
-
-impl Certificates {
-    fn read(self) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
-        match self {
-            Self::Der(certificates) => Ok(certificates),
-            Self::Pem(pem) => {
-                let certificates: Vec<_> =
-                    CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?;
-                if certificates.is_empty() {
-                    Err(pem::Error::NoItemsFound)
-                } else {
-                    Ok(certificates)
-                }
-            }
-        }
-    }
-}
-
-impl Identity {
-    fn read(
-        self,
-    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsConfigError> {
-        let (chain, key) = match self {
-            Self::Der { chain, key } => (Certificates::Der(chain), Ok(key)),
-            Self::Pem { chain, key } => {
-                (Certificates::Pem(chain), PrivateKeyDer::from_pem_slice(&key))
-            }
-        };
-        let chain = chain
-            .read()
-            .map_err(|error| TlsConfigError::with_source(Kind::ClientCertificate, error))?;
-        if chain.is_empty() {
-            return Err(TlsConfigError::new(Kind::ClientCertificate));
-        }
-        let key = key.map_err(|error| TlsConfigError::with_source(Kind::ClientKey, error))?;
-        Ok((chain, key))
+            .field("pins", &self.pins.len())
+            .field("server_name", &self.server_name)
+            .field("key_log", &self.key_log.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -243,16 +298,6 @@ fn public_roots(
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     store
-}
-
-/// Adds certificates given by hand: here each one counts.
-fn trust(store: &mut RootCertStore, given: Certificates) -> Result<(), TlsConfigError> {
-    let certificates =
-        given.read().map_err(|error| TlsConfigError::with_source(Kind::Ca, error))?;
-    for certificate in certificates {
-        store.add(certificate).map_err(|error| TlsConfigError::with_source(Kind::Ca, error))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

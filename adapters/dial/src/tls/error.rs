@@ -23,6 +23,15 @@ pub enum TlsConfigErrorKind {
     /// The client's private key is not PEM, of a kind that is not supported, or belongs to another certificate.
     #[error("the client's private key is invalid")]
     ClientKey,
+    /// A pin is not the base64 of 32 bytes.
+    #[error("a pin is invalid")]
+    Pin,
+    /// The name to ask for is neither a host name nor an IP address.
+    #[error("the server name is invalid")]
+    ServerName,
+    /// An ALPN protocol is empty, longer than 255 bytes, or a later version of HTTP than 1.1.
+    #[error("an ALPN protocol is invalid")]
+    Alpn,
     /// Nobody would be trusted: no roots and no CA certificate.
     #[error("there is no certificate to trust")]
     NoRoots,

@@ -2,10 +2,13 @@
 
 mod config;
 mod error;
+mod given;
+mod pin;
 
 use std::io;
 
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, OtherError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -18,7 +21,7 @@ pub use error::{TlsConfigError, TlsConfigErrorKind};
 use crate::connector::{BoxedIo, Target, unbox};
 use crate::stream::Stream;
 
-/// The only protocol that the opening handshake is written for (RFC 7301, registered as `http/1.1`).
+/// The protocol that the opening handshake is written for, by its registered name (RFC 7301 section 6).
 const ALPN: &[u8] = b"http/1.1";
 
 /// The configuration of a dialer that was given none.
@@ -34,14 +37,17 @@ pub(crate) async fn load_default() -> Result<TlsConfig, ConnectError> {
     }
 }
 
-/// Runs the TLS handshake on top of `io`, with the target's host as the name to be proven.
+/// Runs the TLS handshake on top of `io`, with the target's host as the name to be proven, unless another one is configured.
 pub(crate) async fn connect(
     config: &TlsConfig,
     io: BoxedIo,
     target: &Target,
 ) -> Result<Stream, ConnectError> {
-    let name = ServerName::try_from(target.host.clone())
-        .map_err(|error| ConnectError::with_source(ConnectErrorKind::InvalidRequest, error))?;
+    let name = match config.server_name() {
+        Some(name) => name.clone(),
+        None => ServerName::try_from(target.host.clone())
+            .map_err(|error| ConnectError::with_source(ConnectErrorKind::InvalidRequest, error))?,
+    };
     let connector = TlsConnector::from(config.client_config());
     match unbox(io) {
         Stream::Tcp(tcp) => {
@@ -62,17 +68,30 @@ async fn secure<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let stream = connector.connect(name, io).await.map_err(|error| {
-        let kind = tls_kind(&error).unwrap_or(ConnectErrorKind::Tls);
-        ConnectError::with_source(kind, error)
-    })?;
+    let stream = connector.connect(name, io).await.map_err(failed)?;
     match stream.get_ref().1.alpn_protocol() {
-        None | Some(ALPN) => Ok(stream),
-        Some(_) => Err(ConnectError::with_source(
+        Some(protocol) if is_later_http(protocol) => Err(ConnectError::with_source(
             ConnectErrorKind::Tls,
-            "the server chose another protocol than HTTP/1.1",
+            "the server chose a later version of HTTP than 1.1",
         )),
+        _ => Ok(stream),
     }
+}
+
+fn failed(error: io::Error) -> ConnectError {
+    let kind = tls_kind(&error).unwrap_or(ConnectErrorKind::Tls);
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        // rustls shows such a cause as only a programmer can read it.
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))) => {
+            ConnectError::with_source(kind, cause.to_string())
+        }
+        _ => ConnectError::with_source(kind, error),
+    }
+}
+
+/// Whether an ALPN protocol is one that the opening handshake is not written for.
+fn is_later_http(protocol: &[u8]) -> bool {
+    matches!(protocol, b"h2" | b"h3")
 }
 
 /// The kind of an I/O error that TLS caused; `None` for one of the socket's.

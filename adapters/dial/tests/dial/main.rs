@@ -8,8 +8,12 @@ mod eyeballs;
 mod garbage;
 mod proxy_http;
 mod proxy_socks;
+mod redirects;
 mod refusal;
 mod request;
 mod support;
 mod tcp;
 mod tls;
+mod tls_options;
+#[cfg(unix)]
+mod unix;

@@ -24,40 +24,49 @@ use wscengine_dial::{
 use crate::support::{request, serve_echo};
 use crate::tcp::Once;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate and its key.
-struct Identity {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
+pub(crate) struct Identity {
+    pub(crate) certificate: rcgen::Certificate,
+    pub(crate) key: KeyPair,
 }
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn issue(authority: &Authority, name: &str) -> Identity {
+pub(crate) fn issue(authority: &Authority, name: &str) -> Identity {
+    issue_with(authority, name, |_| {})
+}
+
+pub(crate) fn issue_with(
+    authority: &Authority,
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> Identity {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.extended_key_usages =
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    change(&mut params);
     let key = KeyPair::generate().unwrap();
     Identity { certificate: params.signed_by(&key, authority).unwrap(), key }
 }
 
 impl Identity {
-    fn chain(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.der().clone()]
     }
 
-    fn key(&self) -> PrivateKeyDer<'static> {
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
     }
 }
 
 /// A server's configuration; with `clients`, one that demands a client certificate of that authority.
-fn server_config(
+pub(crate) fn server_config(
     identity: &Identity,
     clients: Option<&Authority>,
     versions: &[&'static SupportedProtocolVersion],
@@ -82,7 +91,7 @@ fn server_config(
 
 /// Serves one connection: accepts the upgrade, and echoes. A client that is refused is read to its end, so
 /// that the alert is not lost to a reset.
-async fn serve(config: ServerConfig) -> SocketAddr {
+pub(crate) async fn serve(config: ServerConfig) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -95,15 +104,15 @@ async fn serve(config: ServerConfig) -> SocketAddr {
     address
 }
 
-async fn drain(tcp: &mut TcpStream) {
+pub(crate) async fn drain(tcp: &mut TcpStream) {
     let _ = tcp.read_to_end(&mut Vec::new()).await;
 }
 
-fn trusting(authority: &Authority) -> TlsConfigBuilder {
+pub(crate) fn trusting(authority: &Authority) -> TlsConfigBuilder {
     TlsConfig::builder().roots(Roots::None).ca_pem(authority.pem())
 }
 
-async fn kind_of(tls: TlsConfig, url: &str) -> ConnectErrorKind {
+pub(crate) async fn kind_of(tls: TlsConfig, url: &str) -> ConnectErrorKind {
     Dialer::default().tls(tls).dial(&request(url)).await.unwrap_err().kind()
 }
 
@@ -316,6 +325,11 @@ fn what_is_wrong_in_a_tls_configuration_is_told_apart() {
             some().client_certificate_der(vec![], one.key()),
             TlsConfigErrorKind::ClientCertificate,
         ),
+        ("a pin that is none", some().pin("sha256/AAAA"), TlsConfigErrorKind::Pin),
+        ("a name that is none", some().server_name("a b"), TlsConfigErrorKind::ServerName),
+        ("an empty protocol", some().alpn([""]), TlsConfigErrorKind::Alpn),
+        ("a long protocol", some().alpn(["a".repeat(256)]), TlsConfigErrorKind::Alpn),
+        ("HTTP/2", some().alpn(["http/1.1", "h2"]), TlsConfigErrorKind::Alpn),
         ("an empty key", some().client_certificate_pem(&pem, ""), TlsConfigErrorKind::ClientKey),
         (
             "a key that is a certificate",
@@ -341,5 +355,5 @@ fn debug_output_shows_no_key() {
         .client_certificate_pem(client.certificate.pem(), client.key.serialize_pem());
     let mut shown = format!("{builder:?}");
     shown += &format!("{:?}", Dialer::default().tls(builder.build().unwrap()));
-    assert!(!shown.contains("PRIVATE") && shown.len() < 500, "{shown}");
+    assert!(!shown.contains("PRIVATE") && shown.len() < 1_000, "{shown}");
 }
