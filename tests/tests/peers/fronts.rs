@@ -19,9 +19,9 @@ const LONG: &str = "1h";
 const BEAT: Duration = Duration::from_millis(700);
 
 macro_rules! fronts {
-    ($($name:ident: $front:ident, $adapter:ident;)*) => {$(
+    ($($name:ident: $front:ident;)*) => {$(
         mod $name {
-            fronts! { @tests Front::$front, $adapter:
+            crate::harness::for_each_adapter! { fronts, crate::harness::Front::$front;
                 messages_of_any_size_come_back,
                 messages_come_back_over_the_tls_of_the_proxy,
                 a_proxy_that_cuts_idle_connections_costs_a_reconnect_unless_pings_keep_them_busy,
@@ -31,21 +31,11 @@ macro_rules! fronts {
             }
         }
     )*};
-    (@tests Front::$front:ident, $adapter:ident: $($test:ident,)*) => {
-        use crate::harness::{$adapter, Front};
-
-        $(#[tokio::test]
-        async fn $test() {
-            super::$test::<$adapter>(Front::$front).await;
-        })*
-    };
 }
 
 fronts! {
-    haproxy_tungstenite: Haproxy, Tungstenite;
-    haproxy_sockudo: Haproxy, Sockudo;
-    nginx_tungstenite: Nginx, Tungstenite;
-    nginx_sockudo: Nginx, Sockudo;
+    haproxy: Haproxy;
+    nginx: Nginx;
 }
 
 async fn rooms(address: impl ToString) -> RunningServer {
@@ -90,9 +80,7 @@ async fn a_proxy_that_cuts_idle_connections_costs_a_reconnect_unless_pings_keep_
     let url = &url(&proxy);
     let start = |ping: Option<Duration>| {
         let transport = A::transport(Dialer::default());
-        started_over(transport, url, move |builder| {
-            builder.ping_interval(ping).ping_timeout(BEAT)
-        })
+        started_over(transport, url, move |builder| builder.ping_interval(ping).ping_timeout(BEAT))
     };
     let (pinging, mut quiet) = start(Some(BEAT)).await;
     let (idle, mut events) = start(None).await;

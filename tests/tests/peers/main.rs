@@ -7,6 +7,7 @@
 
 mod closes;
 mod echo;
+mod forwards;
 mod fronts;
 mod half_open;
 mod handshakes;

@@ -1,6 +1,7 @@
 //! The peers and proxies as child processes, the link between them and the engine, and handlers of the tests.
 
 mod adapter;
+mod forward;
 mod front;
 mod handlers;
 mod namespace;
@@ -9,8 +10,9 @@ mod programs;
 mod proxy;
 
 pub(crate) use adapter::{Adapter, Sockudo, Tungstenite};
+pub(crate) use forward::{CREDENTIALS, Forward};
 pub(crate) use front::Front;
-pub(crate) use handlers::{Busy, Farewell, echoes, quick, reopened, started, started_over};
+pub(crate) use handlers::{Busy, Farewell, echoes, over, quick, reopened, started, started_over};
 pub(crate) use namespace::in_namespace;
 pub(crate) use peer::{Peer, Server};
 pub(crate) use proxy::{Port, Proxy};
@@ -38,4 +40,28 @@ macro_rules! for_each_server {
     };
 }
 
-pub(crate) use for_each_server;
+/// Makes a module for each adapter, with all the named tests: functions of the module `$home`, generic over the
+/// [`Adapter`], that take `$with`.
+macro_rules! for_each_adapter {
+    ($home:ident, $with:expr; $($test:ident),+ $(,)?) => {
+        mod tungstenite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    crate::$home::$test::<crate::harness::Tungstenite>($with).await;
+                }
+            )+
+        }
+
+        mod sockudo {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    crate::$home::$test::<crate::harness::Sockudo>($with).await;
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use {for_each_adapter, for_each_server};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use e2e::within;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::interval;
@@ -111,6 +111,13 @@ impl Proxy {
     /// Stops it where it is: the system still takes what comes for it, up to its buffers, but nobody answers.
     pub(crate) fn freeze(&self) {
         killpg(self.group(), Signal::SIGSTOP).unwrap();
+        // Its threads go on until one of them has seen the signal.
+        waitpid(self.group(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        killpg(self.group(), Signal::SIGCONT).unwrap();
     }
 
     /// Ends all its processes at once, without a word of their own. What they have not read makes the system reset the
