@@ -33,8 +33,9 @@ pub(crate) enum Frame {
     Whole(MessageKind),
     /// A compressed message in one piece.
     Compressed,
-    /// A part of a message, and whether it is the last one.
+    /// A part of a message, whether the message is compressed, and whether the part is the last one.
     Part {
+        compressed: bool,
         last: bool,
     },
     Ping,
@@ -55,8 +56,16 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
     /// Whether permessage-deflate was negotiated.
     pub(crate) deflate: bool,
-    /// The payload bytes so far of the message that has begun and not ended.
-    pub(crate) begun: Option<usize>,
+    /// The message that has begun and not ended.
+    pub(crate) begun: Option<Begun>,
+}
+
+/// A message of which parts have come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) compressed: bool,
+    /// The payload bytes so far.
+    pub(crate) len: usize,
 }
 
 /// What a header breaks.
@@ -145,9 +154,9 @@ impl Rules {
         }
         match (opcode, self.begun) {
             (0, None) => Err(Violation::NothingBegun),
-            (0, Some(_)) => Ok(Frame::Part { last }),
+            (0, Some(begun)) => Ok(Frame::Part { compressed: begun.compressed, last }),
             (1 | 2, Some(_)) => Err(Violation::NotEnded),
-            (1 | 2, None) if !last => Ok(Frame::Part { last }),
+            (1 | 2, None) if !last => Ok(Frame::Part { compressed, last }),
             (1 | 2, None) if compressed => Ok(Frame::Compressed),
             (1 | 2, None) => Ok(Frame::Whole(kind(first))),
             (8..=10, _) if !last => Err(Violation::FragmentedControl),
@@ -168,7 +177,7 @@ impl Rules {
             return Err(Violation::FrameTooBig);
         }
         // Compressed or not: what is larger than its message may be cannot be made smaller by inflating.
-        match self.begun.unwrap_or(0).checked_add(header.len) {
+        match self.begun.map_or(0, |begun| begun.len).checked_add(header.len) {
             Some(message) if message <= self.limits.message => Ok(header),
             _ => Err(Violation::MessageTooBig),
         }

@@ -1,6 +1,6 @@
 //! What has been read and what it means: frames are lent where they lie, or given to the core of sockudo-ws.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 use sockudo_ws::protocol::{CompressedReaderProtocol, Message as WsMessage, Protocol, Role};
 use wscengine::transport::{Batch, Limits};
@@ -8,7 +8,7 @@ use wscengine::{CloseFrame, Message, MessageKind, ReadError, ReadErrorKind};
 
 use crate::convert::{incoming_close, read_error};
 use crate::deflate::Agreement;
-use crate::header::{Frame, Header, Rules};
+use crate::header::{Begun, Frame, Header, Rules};
 
 /// The most entries that one read appends, so that writing gets its turn.
 const MAX_ENTRIES: usize = 1024;
@@ -203,13 +203,32 @@ impl Reader {
     fn enter(&mut self, next: Header, batch: &mut Batch) -> Result<bool, ReadError> {
         match next.frame {
             Frame::Ping | Frame::Pong | Frame::Close => return Ok(false),
-            Frame::Part { last: true } => self.rules.begun = None,
-            Frame::Part { last: false } => {
-                *self.rules.begun.get_or_insert(0) += next.len;
-            }
+            Frame::Compressed if next.len == 0 => return self.take_empty(next, batch),
             Frame::Whole(_) | Frame::Compressed => {}
+            Frame::Part { compressed, last } => {
+                let begun = self.rules.begun.get_or_insert(Begun { compressed, len: 0 });
+                begun.len += next.len;
+                let is_empty = begun.len == 0;
+                if last {
+                    self.rules.begun = None;
+                }
+                if compressed && last && is_empty {
+                    return self.take_empty(next, batch);
+                }
+            }
         }
         self.feed(next.size + next.len, batch)
+    }
+
+    /// Takes the last frame of a compressed message without a single byte.
+    ///
+    /// RFC 7692 section 7.2.3.6 wants the byte 0 for an empty message. zlib gives none where another message came
+    /// before, and some peers send just that: it means the same, but would leave the inflating half within a block.
+    fn take_empty(&mut self, next: Header, batch: &mut Batch) -> Result<bool, ReadError> {
+        let mut frame = BytesMut::from(&[self.buf[0], 1, 0][..]);
+        self.buf.advance(next.size);
+        let taken = self.core.take(&mut frame, self.rules.limits)?;
+        append(taken, batch).map(|()| true)
     }
 
     /// Gives the core what has come of its frame, and nothing of the next one. Whether the frame was complete.
@@ -225,13 +244,7 @@ impl Reader {
         }
         self.inside = None;
         self.buf = rest;
-        match taken {
-            Some(WsMessage::Text(payload)) => batch.push(message(MessageKind::Text, payload)?),
-            Some(WsMessage::Binary(payload)) => batch.push(message(MessageKind::Binary, payload)?),
-            // A part of a message. Control frames have not been given to it.
-            _ => {}
-        }
-        Ok(true)
+        append(taken, batch).map(|()| true)
     }
 }
 
@@ -271,6 +284,16 @@ impl Reader {
         }
         self.most = 0;
     }
+}
+
+/// Appends what the core gave. Control frames have not been given to it; nothing comes of a part of a message.
+fn append(taken: Option<WsMessage>, batch: &mut Batch) -> Result<(), ReadError> {
+    match taken {
+        Some(WsMessage::Text(payload)) => batch.push(message(MessageKind::Text, payload)?),
+        Some(WsMessage::Binary(payload)) => batch.push(message(MessageKind::Binary, payload)?),
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A message that owns its payload.

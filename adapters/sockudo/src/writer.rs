@@ -211,7 +211,8 @@ impl Deflater {
 
     /// The compressed payload; `None` if it is to be sent as it is.
     fn compress(&mut self, payload: &[u8]) -> Result<Option<Bytes>, WriteError> {
-        if payload.len() < self.agreed.threshold {
+        // Of an empty message behind another one zlib makes nothing, which is no message (RFC 7692 section 7.2.3.6).
+        if payload.len() < self.agreed.threshold.max(1) {
             return Ok(None);
         }
         if self.encoder.is_none() {

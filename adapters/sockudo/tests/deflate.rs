@@ -244,3 +244,24 @@ async fn a_compressed_message_before_the_close_frame_still_arrives() {
     assert!(matches!(&seen.entries[1], Inbound::Close(Some(frame)) if frame.code().0 == 1001));
     assert!(poll_fn(|cx| connection.poll_flush(cx)).await.is_ok());
 }
+
+/// RFC 7692 section 7.2.3.6 wants the byte 0; peers on zlib send none where another message came before.
+#[tokio::test]
+async fn an_empty_message_is_one_byte_or_none() {
+    let (mut connection, mut peer) = deflating(&Deflate::new().threshold(0), BARE);
+    let mut zlib = compress();
+    let (one, two) = (compressed(&mut zlib, b"one one one"), compressed(&mut zlib, b"two one two"));
+    let bytes = [
+        frame(0xc1, &one),
+        frame(0xc1, b""),
+        frame(0xc1, &[0]),
+        [frame(0x42, b""), frame(0x80, b"")].concat(),
+        frame(0xc1, &two),
+    ];
+    let seen = read_all(&mut connection, &mut peer, &bytes.concat()).await;
+    let mut wanted = ["one one one", "", "", "", "two one two"].map(Message::from);
+    wanted[3] = Message::from(Vec::new());
+    assert_eq!(seen.messages(), wanted, "{:?}", seen.error);
+    let wire = sent(&mut connection, &mut peer, vec![outgoing("x".into()), outgoing("".into())]);
+    assert_eq!(wire.await[6 + 3..][..2], [0x81, 0x80], "an empty message is not compressed");
+}

@@ -26,7 +26,14 @@ struct Agreed {
 }
 
 fn agreed() -> impl Strategy<Value = Agreed> {
-    let deflate = (9..=15_u8, 9..=15_u8, any::<bool>(), any::<bool>(), 1..=9_u32, 0..300_usize);
+    let deflate = (
+        9..=15_u8,
+        9..=15_u8,
+        any::<bool>(),
+        any::<bool>(),
+        1..=9_u32,
+        prop_oneof![Just(0), 0..300_usize],
+    );
     prop_oneof![
         1 => Just(Agreed { deflate: Deflate::new(), answer: String::new(), server: None }),
         3 => deflate.prop_map(|(server, client, server_takeover, client_takeover, level, threshold)| {
@@ -61,6 +68,7 @@ fn agreed() -> impl Strategy<Value = Agreed> {
 fn message() -> impl Strategy<Value = Message<'static>> {
     let len = prop_oneof![4 => 0..200_usize, 2 => 100..300_usize, 1 => 60_000..70_000_usize];
     prop_oneof![
+        Just(Message::from("")),
         "\\PC{0,40}".prop_map(Message::from),
         ("\\PC{1,20}", 1..400_usize).prop_map(|(text, count)| Message::from(text.repeat(count))),
         (len.clone(), any::<u8>()).prop_map(|(len, byte)| Message::from(vec![byte; len])),

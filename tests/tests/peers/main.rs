@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 mod closes;
+mod deflate;
 mod echo;
 mod forwards;
 mod fronts;

@@ -96,6 +96,7 @@ macro_rules! situations {
 }
 
 adapters! {
+    sockudo: wscengine_sockudo::SockudoTransport = wscengine_sockudo::SockudoTransport::new();
     tungstenite: wscengine_tungstenite::TungsteniteTransport = wscengine_tungstenite::TungsteniteTransport::new();
 }
 
