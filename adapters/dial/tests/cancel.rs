@@ -26,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 use wscengine::transport::ConnectRequest;
 use wscengine::{ConnectError, ConnectErrorKind};
 use wscengine_dial::{
-    BoxedIo, Connector, Dialer, Extension, Proxy, Resolve, Roots, StaticResolver, Target,
-    TcpConnector, TlsConfig, handshake, handshake_with, rustls,
+    BoxedIo, Connector, Dialer, Extension, Proxy, Redirects, Resolve, Roots, StaticResolver,
+    Target, TcpConnector, TlsConfig, handshake, handshake_with, rustls,
 };
 
 use cut::{at_each_await, at_each_await_over_sockets};
@@ -403,4 +403,69 @@ async fn dialer_dial_dropped_at_any_await_of_a_proxys_tunnel_closes_the_stream()
     })
     .await;
     assert!(awaits >= 8, "{awaits}");
+}
+
+/// Gives a stream in memory for each dial, in turn.
+struct InTurn(Mutex<Vec<DuplexStream>>);
+
+#[async_trait]
+impl Connector for InTurn {
+    async fn connect(&self, _: &Target) -> Result<BoxedIo, ConnectError> {
+        tokio::task::yield_now().await;
+        Ok(Box::new(self.0.lock().unwrap().remove(0)))
+    }
+}
+
+fn moved(_: &str) -> String {
+    "HTTP/1.1 302 Found\r\nLocation: /other\r\n\r\n".to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn dialer_dial_dropped_at_any_await_of_a_redirect_closes_both_streams() {
+    let awaits = at_each_await(|cut| async move {
+        let ((first, from), (second, to)) = (duplex(64), duplex(64));
+        let connector = InTurn(Mutex::new(vec![first, second]));
+        let dialer = Dialer::default().connector(connector).redirects(Redirects::up_to(1));
+        let client = async {
+            if let Some(result) = cut.call(dialer.dial(&request("ws://h/"))).await {
+                assert_eq!(result.unwrap().url.path(), "/other");
+            }
+            drop(dialer);
+        };
+        let (left, gone, ()) =
+            tokio::join!(serve(from, moved, 64), serve(to, accepted, 64), client);
+        assert!(left && gone);
+    })
+    .await;
+    assert!(awaits >= 8, "{awaits}");
+}
+
+/// Two addresses are tried at once: of neither a connection is left open.
+#[tokio::test]
+async fn connector_connect_dropped_at_any_await_of_a_race_closes_all() {
+    let awaits = at_each_await_over_sockets(|cut| async move {
+        let listeners =
+            [TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await]
+                .map(Result::unwrap);
+        let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let connector = TcpConnector::default()
+            .resolver(StaticResolver::new().host("h", addresses))
+            .attempt_delay(Duration::ZERO);
+        drop(cut.call(connector.connect(&Target::new("h", 1))).await);
+        for (listener, address) in listeners.iter().zip(addresses) {
+            let last = tokio::net::TcpStream::connect(address).await.unwrap();
+            let last = last.local_addr().unwrap();
+            loop {
+                let (mut stream, from) = listener.accept().await.unwrap();
+                if from == last {
+                    break;
+                }
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+                assert!(rest.is_empty());
+            }
+        }
+    })
+    .await;
+    assert!(awaits >= 1, "{awaits}");
 }

@@ -1,4 +1,4 @@
-//! The dial as a whole: connector, TLS, handshake, each within its time.
+//! The dial as a whole: connector, proxy, TLS, handshake, redirects, each within its time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -183,8 +183,9 @@ impl Dialer {
     /// Dials the URL of `request` and completes the opening handshake.
     ///
     /// # Errors
-    /// [`ConnectError`], whose kind names the phase that failed; of a refusal it keeps status, headers, and up to
-    /// 64 KiB of the body. A request that cannot be sent is found before anything is opened.
+    /// [`ConnectError`], whose kind names the phase that failed, as the table in the [crate's](crate) documentation says;
+    /// of a refusal by the server or by an HTTP proxy it keeps status, headers, and up to 64 KiB of the body. A request
+    /// that cannot be sent is found before anything is opened.
     ///
     /// # Panics
     /// Outside of a Tokio runtime with its time and I/O drivers enabled.
