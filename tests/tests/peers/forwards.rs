@@ -51,7 +51,11 @@ async fn rooms(address: impl ToString) -> RunningServer {
 
 /// One that goes through `proxy`, and knows no name at all: who knows the server's is the proxy.
 fn dialer(forward: Forward, proxy: &Proxy) -> Dialer {
-    dialer_by(forward.url(proxy, CREDENTIALS), StaticResolver::new())
+    dialer_by(asked(forward, proxy, CREDENTIALS), StaticResolver::new())
+}
+
+fn asked(forward: Forward, proxy: &Proxy, credentials: &str) -> wscengine_dial::Proxy {
+    forward.url(proxy, credentials).parse().unwrap()
 }
 
 fn dialer_by(proxy: wscengine_dial::Proxy, resolver: StaticResolver) -> Dialer {
@@ -114,7 +118,7 @@ async fn a_name_is_resolved_here_by_option<A: Adapter>(forward: Forward) {
     let proxy = forward.start().await;
     let server = rooms("127.0.0.1:0").await;
     let resolver = StaticResolver::new().host("known.only.here", [server.local_addr()]);
-    let through = forward.url(&proxy, CREDENTIALS).resolve_locally(true);
+    let through = asked(forward, &proxy, CREDENTIALS).resolve_locally(true);
     let url = format!("ws://known.only.here:{}/echo", server.local_addr().port());
     let (engine, mut events) = open::<A>(dialer_by(through, resolver), &url).await;
     echoes(&engine, &mut events).await;
@@ -136,7 +140,7 @@ async fn credentials_that_are_wrong_or_missing_are_an_error_of_their_own<A: Adap
         Forward::Danted => unreachable!("it asks for none"),
     };
     for (credentials, expected) in [("engine:guess", wrong), ("", missing)] {
-        let dialer = dialer_by(forward.url(&proxy, credentials), StaticResolver::new());
+        let dialer = dialer_by(asked(forward, &proxy, credentials), StaticResolver::new());
         let error = failed::<A>(dialer, &url).await;
         assert_eq!((error.kind(), status(&error)), expected, "{credentials}: {error:?}");
         assert!(!format!("{error:?}").contains("guess"), "{error:?}");

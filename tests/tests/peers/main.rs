@@ -8,6 +8,7 @@
 mod closes;
 mod deflate;
 mod echo;
+mod environment;
 mod forwards;
 mod fronts;
 mod half_open;

@@ -41,13 +41,13 @@ impl Forward {
     }
 
     /// What a client needs to be told. `credentials` are a user and a password, or nothing.
-    pub(crate) fn url(self, running: &Proxy, credentials: &str) -> wscengine_dial::Proxy {
+    pub(crate) fn url(self, running: &Proxy, credentials: &str) -> String {
         let scheme = match self {
             Self::Tinyproxy | Self::Squid => "http",
             Self::Microsocks | Self::Danted => "socks5",
         };
         let at = if credentials.is_empty() { "" } else { "@" };
-        format!("{scheme}://{credentials}{at}{}", running.address()).parse().unwrap()
+        format!("{scheme}://{credentials}{at}{}", running.address())
     }
 
     fn recipe(self, values: BTreeMap<&'static str, String>) -> Recipe {

@@ -15,6 +15,7 @@ pub(crate) use front::Front;
 pub(crate) use handlers::{Busy, Farewell, echoes, over, quick, reopened, started, started_over};
 pub(crate) use namespace::in_namespace;
 pub(crate) use peer::{Peer, Server};
+pub(crate) use programs::{User, bound_to_us};
 pub(crate) use proxy::{Port, Proxy};
 
 /// Makes a module for each server, with all the named tests: functions of the calling module that take a [`Server`].
