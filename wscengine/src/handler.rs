@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use url::Url;
 
 use crate::engine::Control;
 use crate::error::{AttemptError, CloseError, HandlerError, ReadError, WriteError};
@@ -126,9 +127,11 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// What `on_open` is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Opened {
+    /// The URL that was dialled: which server it is, where a request factory chooses.
+    pub url: Url,
     /// The server's handshake response: status, headers, subprotocol.
     pub response: HandshakeResponse,
     /// Whether a session was open before: subscriptions are gone and must be made again.
@@ -137,6 +140,19 @@ pub struct Opened {
     pub attempt: u32,
     /// Why the last session ended, if there was one.
     pub previous: Option<CloseCause>,
+}
+
+/// Shows no credentials of the URL.
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("url", &crate::telemetry::redact(&self.url))
+            .field("response", &self.response)
+            .field("restarting", &self.restarting)
+            .field("attempt", &self.attempt)
+            .field("previous", &self.previous)
+            .finish()
+    }
 }
 
 /// What `on_close` is told.

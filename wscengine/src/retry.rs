@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backoff::backoff::Backoff as _;
@@ -33,6 +34,20 @@ pub trait Backoff: fmt::Debug + Send + Sync + 'static {
     /// session. `random` is evenly distributed over `[0, 1)`.
     fn delay(&self, retry: u32, random: f64) -> Duration;
 }
+
+/// A pointer to a policy asks it.
+macro_rules! backoff_behind {
+    ($pointer:ident) => {
+        impl<B: Backoff + ?Sized> Backoff for $pointer<B> {
+            fn delay(&self, retry: u32, random: f64) -> Duration {
+                (**self).delay(retry, random)
+            }
+        }
+    };
+}
+
+backoff_behind!(Arc);
+backoff_behind!(Box);
 
 /// The default policy: capped exponential growth with full jitter.
 ///
@@ -152,7 +167,7 @@ pub(crate) struct Retry {
     since: Option<Instant>,
     /// The kind of the last failure, and how many of it came in a row.
     row: Option<(FailureKind, u32)>,
-    /// Whether the current attempt's request was to be made anew, and whether the next one's is.
+    /// Whether the current attempt's request was made anew, and whether the next one's is to be.
     refreshed: bool,
     refresh: bool,
     random: fastrand::Rng,
@@ -173,6 +188,7 @@ impl Retry {
         }
     }
 
+    #[cfg(any(test, feature = "__fuzzing"))]
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
@@ -185,8 +201,19 @@ impl Retry {
     /// Another attempt begins: its number.
     pub(crate) fn next_attempt(&mut self) -> u32 {
         self.attempt = self.attempt.saturating_add(1);
-        self.refreshed = std::mem::take(&mut self.refresh);
+        self.refreshed = false;
         self.attempt
+    }
+
+    /// The request of the attempt was made: what it was to make anew is new.
+    pub(crate) fn request_made(&mut self) {
+        self.refreshed = std::mem::take(&mut self.refresh);
+    }
+
+    /// A session was opened. What may have been a fault of the server's was none; a broken protocol shows only in
+    /// sessions.
+    pub(crate) fn session_opened(&mut self) {
+        self.row = self.row.filter(|(kind, _)| *kind == FailureKind::Protocol);
     }
 
     /// Counts a failure of this kind: how many of it have come in a row.
@@ -200,6 +227,11 @@ impl Retry {
     /// The next attempt's request is to be made anew.
     pub(crate) fn refresh(&mut self) {
         self.refresh = true;
+    }
+
+    /// Whether the next request is to be made anew.
+    pub(crate) fn wants_refresh(&self) -> bool {
+        self.refresh
     }
 
     /// Whether the last attempt's was.

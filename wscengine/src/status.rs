@@ -36,7 +36,8 @@ pub enum Status {
         /// Why.
         cause: CloseCause,
     },
-    /// The connection goes down: the closing handshake, or the end of an attempt that was not to be a session.
+    /// The connection goes down: the closing handshake, the end of an attempt that was not to be a session, or the report
+    /// of the last attempt of all.
     Disconnecting,
     /// Backing off.
     Waiting {

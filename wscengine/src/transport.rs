@@ -129,13 +129,13 @@ impl ConnectRequest {
     }
 }
 
-/// Shows no header value and no query value: they carry secrets.
+/// Shows no header value, no query value and no subprotocol: they carry secrets.
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectRequest")
             .field("url", &crate::telemetry::redact(&self.url))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .field("timeout", &self.timeout)
             .field("limits", &self.limits)
             .finish()

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
 mod adapter_defects;
+mod attempts;
 mod closes;
 mod echo;
 mod faults;

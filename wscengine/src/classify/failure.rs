@@ -37,7 +37,8 @@ impl FailureCause {
         }
     }
 
-    /// The server's answer, if it refused the handshake: status, headers and body.
+    /// The answer to the handshake, if there was one that was no acceptance: status, headers and body. Where a proxy
+    /// refused, it is the proxy's.
     pub fn response(&self) -> Option<&HandshakeResponse> {
         match self {
             Self::Attempt(AttemptError::Connect(error)) => error.response(),
@@ -45,9 +46,19 @@ impl FailureCause {
         }
     }
 
-    /// The HTTP status that the server refused the handshake with.
+    /// The HTTP status that the server itself refused the handshake with.
     pub fn status(&self) -> Option<StatusCode> {
-        self.response().map(|response| response.status)
+        match self {
+            Self::Attempt(AttemptError::Connect(error))
+                if matches!(
+                    error.kind(),
+                    ConnectErrorKind::Status | ConnectErrorKind::Redirect
+                ) =>
+            {
+                error.response().map(|response| response.status)
+            }
+            Self::Attempt(_) | Self::Session(_) => None,
+        }
     }
 
     /// The close code that the peer sent, of a session or while `on_open` ran. None if it sent none (1005), or no
@@ -124,7 +135,8 @@ pub struct Failure<'a> {
     pub starting: bool,
     /// The number of the attempt since the last stable session, from 1. For a session, that of the attempt it came of.
     pub attempt: u32,
-    /// How many failures of this kind came in a row since the last stable session, this one included.
+    /// How many failures of this kind came in a row since the last stable session, this one included. A session that was
+    /// opened breaks the row, except of [`Protocol`](FailureKind::Protocol).
     pub in_a_row: u32,
     /// How long it has gone badly: since the first failure after the last stable session.
     pub elapsed: Duration,
@@ -133,7 +145,7 @@ pub struct Failure<'a> {
     /// Whether there is a [`RequestFactory`](crate::RequestFactory), so that a refresh can change anything.
     pub can_refresh: bool,
     /// Whether this attempt's request, or that of the attempt that the session came of, was made anew after a
-    /// [`Refresh`](crate::Verdict::Refresh).
+    /// [`Refresh`](crate::Verdict::Refresh). Not for a session that was stable: its request was good.
     pub refreshed: bool,
 }
 
@@ -157,12 +169,12 @@ impl<'a> Failure<'a> {
         self.cause.kind()
     }
 
-    /// The server's answer, if it refused the handshake: status, headers and body.
+    /// The answer to the handshake, if there was one that was no acceptance: see [`FailureCause::response`].
     pub fn response(&self) -> Option<&'a HandshakeResponse> {
         self.cause.response()
     }
 
-    /// The HTTP status that the server refused the handshake with.
+    /// The HTTP status that the server itself refused the handshake with.
     pub fn status(&self) -> Option<StatusCode> {
         self.cause.status()
     }

@@ -6,6 +6,7 @@ mod retry_after;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use default::DefaultClassifier;
@@ -19,7 +20,7 @@ pub(crate) use retry_after::retry_after;
 /// that panics is replaced by the default for that failure.
 ///
 /// # Examples
-/// One that gives up on any refusal, and comes back from everything else:
+/// One that gives up on any refusal of the server's, and comes back from everything else:
 /// ```
 /// use wscengine::{Classifier, Failure, Verdict};
 ///
@@ -39,6 +40,20 @@ pub trait Classifier: fmt::Debug + Send + Sync + 'static {
     /// What is to follow this failure.
     fn classify(&self, failure: &Failure<'_>) -> Verdict;
 }
+
+/// A pointer to a classifier asks it.
+macro_rules! classifier_behind {
+    ($pointer:ident) => {
+        impl<C: Classifier + ?Sized> Classifier for $pointer<C> {
+            fn classify(&self, failure: &Failure<'_>) -> Verdict {
+                (**self).classify(failure)
+            }
+        }
+    };
+}
+
+classifier_behind!(Arc);
+classifier_behind!(Box);
 
 /// What follows a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -280,8 +280,9 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         self
     }
 
-    /// Whether a first attempt that fails is retried like any other. Default false: `start()` fails at once, since a
-    /// wrong URL or password shows itself then.
+    /// Whether a first attempt that fails is retried as the [classifier](Self::classifier) says. Default false: `start()`
+    /// fails at once, since a wrong URL or password shows itself then; only where there is a
+    /// [request factory](Self::request_factory), refused credentials are made anew once.
     pub fn retry_first(mut self, yes: bool) -> Self {
         self.options.first = if yes { FirstAttempt::Retry } else { FirstAttempt::FailFast };
         self

@@ -81,13 +81,12 @@ pub(crate) fn check_request(request: &HandshakeRequest) -> Result<(), ConfigErro
 pub(super) fn check_subprotocols(names: &[String]) -> Result<(), ConfigError> {
     for (at, name) in names.iter().enumerate() {
         if !is_token(name) {
-            return wrong(
-                "subprotocol",
-                format!("`{}` is not a token (RFC 9110 section 5.6.2)", name.escape_debug()),
-            );
+            // It is not shown: some carry a token of the other kind.
+            let problem = format!("number {} is not a token (RFC 9110 section 5.6.2)", at + 1);
+            return wrong("subprotocol", problem);
         }
         if names[..at].contains(name) {
-            return wrong("subprotocol", format!("`{name}` is offered twice"));
+            return wrong("subprotocol", format!("number {} is offered twice", at + 1));
         }
     }
     Ok(())

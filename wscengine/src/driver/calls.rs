@@ -87,6 +87,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let Some(mut conn) = self.make_session(epoch, gone) else { return };
         let Some(link) = &self.link else { return };
         let opened = Opened {
+            url: link.url.clone(),
             response: link.response.clone(),
             restarting: self.lifecycle.sessions() > 0,
             attempt: link.attempt,

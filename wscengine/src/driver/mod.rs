@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 use uuid::Uuid;
 
 use crate::config::{Config, check_request};
@@ -29,11 +30,11 @@ use crate::lifecycle::{Action, CallResult, Epoch, Event, HoldId, Lifecycle, Sess
 use crate::message::CloseFrame;
 use crate::outbound::{Lane, SendQueue};
 use crate::session::{Inner, Session};
-use crate::status::{Counters, Status};
+use crate::status::{Counters, OutcomeKind, Status};
 use crate::telemetry;
 use crate::transport::{Connected, HandshakeResponse, Transport};
 use spans::Spans;
-use tasks::{Done, Job, Tasks};
+use tasks::{Done, Job, Left, Tasks};
 
 /// Drives one engine from start to end.
 pub(crate) struct Driver<T: Transport, H> {
@@ -49,8 +50,12 @@ pub(crate) struct Driver<T: Transport, H> {
     tasks: Tasks<T::Connection>,
     /// What the request factory gave, until it is dialled.
     made: Option<HandshakeRequest>,
+    /// What it gave for the last dial.
+    dialled: Option<HandshakeRequest>,
     /// A connection that was dialled, until its session is made.
     dialed: Option<Connected<T::Connection>>,
+    /// The URL of the last dial.
+    url: Option<Url>,
     link: Option<Link>,
     /// Who waits to hold the connection.
     pauses: HashMap<HoldId, oneshot::Sender<Result<Exclusive, PauseError>>>,
@@ -71,6 +76,7 @@ pub(crate) struct Outlets {
 /// The connection there is.
 struct Link {
     session: Session,
+    url: Url,
     commands: mpsc::UnboundedSender<Command>,
     response: HandshakeResponse,
     attempt: u32,
@@ -103,7 +109,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             outlets,
             tasks: Tasks::new(),
             made: None,
+            dialled: None,
             dialed: None,
+            url: None,
             link: None,
             pauses: HashMap::new(),
             next_hold: 0,
@@ -263,13 +271,14 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             match action {
                 Action::MakeRequest { epoch, attempt, elapsed, failure, refresh } => {
                     let url = self.config.base.url.clone();
-                    let next = NextAttempt { attempt, elapsed, failure, refresh, url };
+                    let previous = self.dialled.clone();
+                    let next = NextAttempt { attempt, elapsed, failure, refresh, url, previous };
                     self.make_request(epoch, next);
                 }
                 Action::Dial { epoch } => self.dial(epoch),
-                Action::AbandonDial { epoch } => {
-                    self.tasks.abort(epoch, Job::Request);
-                    self.tasks.abort(epoch, Job::Dial);
+                Action::AbandonDial { epoch, because } => self.tasks.abandon(epoch, because),
+                Action::WarnOfRequest => {
+                    tracing::warn!("a request factory that took too long blocks its thread");
                 }
                 Action::Run { epoch, call } => self.run_call(epoch, call),
                 Action::Abort { epoch, callback } => self.tasks.abort(epoch, Job::Call(callback)),
@@ -316,7 +325,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         if self.config.factory.is_none() {
             self.begin_attempt();
         }
-        let Some(mut request) = self.config.base.request(self.made.take()) else { return };
+        self.dialled = self.made.take();
+        let Some(mut request) = self.config.base.request(self.dialled.clone()) else { return };
+        self.url = Some(request.url.clone());
         let span = self.spans.dialing(&request);
         if self.config.propagate
             && !request.headers.contains_key("traceparent")
@@ -342,6 +353,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         gate: oneshot::Receiver<Infallible>,
     ) -> Option<Exclusive> {
         let Connected { connection, response } = self.dialed.take()?;
+        let url = self.url.clone()?;
         let (commands, receiver) = mpsc::unbounded_channel();
         let data_plane = &self.config.data_plane;
         let session = Session::new(Inner {
@@ -367,7 +379,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         );
         let attempt = self.lifecycle.attempt();
         self.link =
-            Some(Link { session, commands, response, attempt, farewell: None, gone: false });
+            Some(Link { session, url, commands, response, attempt, farewell: None, gone: false });
         let exclusive = self.hold_for_callback(Lane::Session);
         let task = async move {
             let _gone = gate.await;
@@ -501,7 +513,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             self.lifecycle.stop_by().unwrap_or_else(|| now() + self.config.policy.timeouts.stop);
         let by = Instant::from_std(by).max(Instant::now() + tasks::LAST_GRACE);
         let session = self.link.as_ref().map(|link| link.session.clone());
-        let blocked = self.tasks.finish(by, session).await;
+        let left = self.tasks.finish(by, session).await;
         self.pauses.clear();
         self.spans.ended();
         if let Some(error) = outcome.error()
@@ -509,8 +521,21 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         {
             self.outlets.counters.attempt_failed();
         }
-        let outcome = outcome.blocked_by(blocked).after_session(self.previous.clone());
-        tracing::info!(outcome = ?outcome.kind(), "the engine has stopped");
+        let outcome = match left {
+            Left::Nothing => outcome,
+            Left::Callback(callback) => outcome.blocked_by(Some(callback)),
+            // It goes on though it was told to go.
+            Left::Other => outcome.forced(),
+        };
+        let outcome = outcome.after_session(self.previous.clone());
+        match outcome.kind() {
+            kind @ (OutcomeKind::Fatal | OutcomeKind::GaveUp) => {
+                let error = outcome.error().map(ToString::to_string);
+                let cause = outcome.cause().map(ToString::to_string);
+                tracing::warn!(outcome = ?kind, error, cause, "the engine has given up");
+            }
+            kind => tracing::info!(outcome = ?kind, "the engine has stopped"),
+        }
         drop(self.spans);
         self.outlets.status.send_replace(Status::Stopped { outcome });
     }

@@ -17,7 +17,7 @@ use crate::error::{
 use crate::factory::{HandshakeRequest, NextAttempt, RequestFactory};
 use crate::handler::Callback;
 use crate::inbox::Watch;
-use crate::lifecycle::{CallResult, Epoch};
+use crate::lifecycle::{Abandon, CallResult, Epoch};
 use crate::message::CloseFrame;
 use crate::session::Session;
 use crate::telemetry;
@@ -59,6 +59,14 @@ struct Running {
     handle: AbortHandle,
     /// Where it is said if it was dropped.
     span: Span,
+    abandoned: Option<Abandon>,
+}
+
+/// What does not go though it was told to: it blocks its thread.
+pub(super) enum Left {
+    Nothing,
+    Callback(Callback),
+    Other,
 }
 
 /// All tasks of one engine.
@@ -151,6 +159,17 @@ impl<C: Send + 'static> Tasks<C> {
         })
     }
 
+    /// Drops the dial of this epoch, or its request.
+    pub(super) fn abandon(&mut self, epoch: Epoch, because: Abandon) {
+        let its = |running: &&mut Running| {
+            running.epoch == epoch && matches!(running.job, Job::Request | Job::Dial)
+        };
+        for running in self.jobs.values_mut().filter(its) {
+            running.abandoned = Some(because);
+            running.handle.abort();
+        }
+    }
+
     pub(super) fn abort(&self, epoch: Epoch, job: Job) {
         for running in
             self.jobs.values().filter(|running| (running.epoch, running.job) == (epoch, job))
@@ -163,12 +182,8 @@ impl<C: Send + 'static> Tasks<C> {
         self.set.abort_all();
     }
 
-    /// Ends every task, and names the callback that does not go.
-    pub(super) async fn finish(
-        &mut self,
-        by: Instant,
-        session: Option<Session>,
-    ) -> Option<Callback> {
+    /// Ends every task, and says what does not go.
+    pub(super) async fn finish(&mut self, by: Instant, session: Option<Session>) -> Left {
         self.set.abort_all();
         let all_gone = async {
             while self.next().await.is_some() {}
@@ -182,9 +197,9 @@ impl<C: Send + 'static> Tasks<C> {
             }
         };
         if timeout_at(by, all_gone).await.is_ok() {
-            return None;
+            return Left::Nothing;
         }
-        self.blocked_callback()
+        self.blocked_callback().map_or(Left::Other, Left::Callback)
     }
 
     /// The callback that did not go. Where no task of ours is left, it is one that a worker runs.
@@ -206,14 +221,18 @@ impl<C: Send + 'static> Tasks<C> {
         task: impl Future<Output = Done<C>> + Send + 'static,
     ) {
         let handle = self.set.spawn(task.with_current_subscriber());
-        self.jobs.insert(handle.id(), Running { epoch, job, handle, span });
+        self.jobs.insert(handle.id(), Running { epoch, job, handle, span, abandoned: None });
     }
 
     /// What a task that was dropped, or that panicked, stands for.
     fn gone(&mut self, error: &JoinError) -> Option<Done<C>> {
-        let Running { epoch, job, span, .. } = self.jobs.remove(&error.id())?;
-        if error.is_cancelled() {
-            telemetry::failed(&span, "cancelled", "dropped before it was done");
+        let Running { epoch, job, span, abandoned, .. } = self.jobs.remove(&error.id())?;
+        match (job, abandoned) {
+            _ if !error.is_cancelled() => {}
+            // Its span is that of the attempt, which says itself how it ended.
+            (Job::Request, _) => {}
+            (_, Some(Abandon::Late)) => telemetry::failed(&span, "timeout", "it took too long"),
+            _ => telemetry::failed(&span, "cancelled", "dropped before it was done"),
         }
         Some(match job {
             Job::Request if error.is_panic() => {

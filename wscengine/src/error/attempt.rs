@@ -33,7 +33,7 @@ pub enum AttemptError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The attempt failed; with `retry_first(true)`, the last one that the budget allowed.
+    /// The attempt failed; with `retry_first(true)`, the last one: what it failed of is fatal, or the budget is spent.
     #[error("the engine could not start: {0}")]
     Attempt(#[from] AttemptError),
     /// `stop`, or `Control::exit`, was called before the first session was open.

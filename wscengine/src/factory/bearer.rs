@@ -3,12 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use tokio::sync::Mutex;
 
 use super::{HandshakeRequest, NextAttempt, RequestFactory};
 use crate::error::HandlerError;
@@ -18,6 +17,8 @@ use crate::error::HandlerError;
 /// The token is fetched for the first attempt, kept for the later ones, and fetched anew when the server refuses it:
 /// after status 401 or 403, or close code 1008, the default classifier asks for one refresh; refused again, it is
 /// fatal. The URL is the builder's, or comes from another factory ([`over`](Self::over)).
+///
+/// Engines may share one, in an [`Arc`]: a token that was refused to several of them is fetched anew once.
 ///
 /// # Examples
 /// ```
@@ -38,8 +39,9 @@ use crate::error::HandlerError;
 pub struct BearerToken {
     fetch: Box<Fetch>,
     requests: Option<Arc<dyn RequestFactory>>,
-    /// Held while it is fetched.
     kept: Mutex<Option<HeaderValue>>,
+    /// Held while it is fetched: of many who want it, one fetches it.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 type Fetch =
@@ -52,7 +54,12 @@ impl BearerToken {
         F: Fn() -> Fetched + Send + Sync + 'static,
         Fetched: Future<Output = Result<String, HandlerError>> + Send + 'static,
     {
-        Self { fetch: Box::new(move || Box::pin(fetch())), requests: None, kept: Mutex::new(None) }
+        Self {
+            fetch: Box::new(move || Box::pin(fetch())),
+            requests: None,
+            kept: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Adds the token to the requests of another factory, [`Endpoints`](crate::Endpoints) for example.
@@ -62,33 +69,58 @@ impl BearerToken {
         self
     }
 
-    async fn token(&self, refresh: bool) -> Result<HeaderValue, HandlerError> {
-        let mut kept = self.kept.lock().await;
-        if refresh {
+    /// Forgets the token, so that the next attempt fetches another: where a message said that it has expired, and
+    /// [`restart`](crate::Session::restart) is to come next.
+    pub fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    /// Forgets a token that was refused, unless another engine has replaced it already.
+    fn forget_refused(&self, next: &NextAttempt) {
+        let refused = next.previous.as_ref().and_then(|request| request.headers.get(AUTHORIZATION));
+        let mut kept = self.lock();
+        if next.refresh && (refused.is_none() || refused == kept.as_ref()) {
             *kept = None;
         }
-        if let Some(token) = &*kept {
-            return Ok(token.clone());
+    }
+
+    async fn token(&self) -> Result<HeaderValue, HandlerError> {
+        if let Some(token) = self.kept() {
+            return Ok(token);
+        }
+        let _alone = self.fetching.lock().await;
+        if let Some(token) = self.kept() {
+            return Ok(token);
         }
         let token = (self.fetch)().await?;
         // What is wrong with it is not shown: it is a secret.
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| "the token holds characters that a header cannot")?;
         value.set_sensitive(true);
-        *kept = Some(value.clone());
+        *self.lock() = Some(value.clone());
         Ok(value)
+    }
+
+    fn kept(&self) -> Option<HeaderValue> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HeaderValue>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl RequestFactory for BearerToken {
     async fn request(&self, next: &NextAttempt) -> Result<HandshakeRequest, HandlerError> {
+        // Before anything that may fail: a token that was refused must not be sent again.
+        self.forget_refused(next);
         let mut request = match (&self.requests, &next.url) {
             (Some(requests), _) => requests.request(next).await?,
             (None, Some(url)) => HandshakeRequest::from(url.clone()),
             (None, None) => return Err("the builder was given no URL".into()),
         };
-        request.headers.insert(AUTHORIZATION, self.token(next.refresh).await?);
+        request.headers.insert(AUTHORIZATION, self.token().await?);
         Ok(request)
     }
 }

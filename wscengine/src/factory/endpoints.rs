@@ -1,6 +1,6 @@
 //! A list of servers: fail over, fail back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,18 +8,25 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{HandshakeRequest, NextAttempt, RequestFactory};
+use crate::classify::{FailureCause, FailureKind};
 use crate::config::parse_url;
 use crate::error::{ConfigError, HandlerError};
 
 /// A list of servers, the most wanted first.
 ///
 /// Each attempt goes to the server with the fewest failures in a row, the first of them if there are several: after a
-/// failure to the next one, round and round as long as all fail. Failures are forgotten [`forget_after`] a while, so
-/// that the engine comes back to a server that it would rather have at the first reconnect after that. A session that
-/// was stable clears its server's failures; its loss counts as the first new one.
+/// failure to the next one, round and round as long as all fail. After a session, failures of a while ago are forgotten
+/// ([`forget_after`]), so that the engine comes back to a server that it would rather have. A session that was stable
+/// clears its server's failures; its loss counts as the first new one. Refused credentials, and a request that could not
+/// be made, are no failure of a server.
 ///
-/// It does not leave a server while its session lasts: call [`Engine::restart`](crate::Engine::restart) to make it look
-/// again.
+/// - A plain `start()` makes one attempt, at the first server: set [`retry_first`](crate::EngineBuilder::retry_first) for
+///   it to fail over too.
+/// - It does not leave a server while its session lasts: call [`Engine::restart`](crate::Engine::restart) to make it look
+///   again.
+/// - The backoff, and the `Retry-After` of any one server, hold for the engine as a whole. A rule of the
+///   [classifier](crate::DefaultClassifier::rule) can say otherwise.
+/// - Engines may share one, in an [`Arc`](std::sync::Arc): they then know of each other's failures.
 ///
 /// [`forget_after`]: Self::forget_after
 ///
@@ -39,14 +46,7 @@ use crate::error::{ConfigError, HandlerError};
 #[derive(Debug)]
 pub struct Endpoints {
     forget_after: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    endpoints: Vec<Endpoint>,
-    /// The one that was dialled last.
-    current: Option<usize>,
+    endpoints: Mutex<Vec<Endpoint>>,
 }
 
 struct Endpoint {
@@ -69,8 +69,7 @@ impl Endpoints {
         if endpoints.is_empty() {
             return Err(ConfigError::new("url", "there must be at least one endpoint"));
         }
-        let state = Mutex::new(State { endpoints, current: None });
-        Ok(Self { forget_after: FORGET_AFTER, state })
+        Ok(Self { forget_after: FORGET_AFTER, endpoints: Mutex::new(endpoints) })
     }
 
     /// How long after its last failure a server counts as good again. Default 60 s: longer than the longest default
@@ -83,9 +82,11 @@ impl Endpoints {
 
     /// The failures in a row of each server, in the order given.
     pub fn failures(&self) -> Vec<u32> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.forget(Instant::now(), self.forget_after);
-        state.endpoints.iter().map(|endpoint| endpoint.failures).collect()
+        self.lock().iter().map(|endpoint| endpoint.failures).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Endpoint>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,49 +94,42 @@ impl Endpoints {
 impl RequestFactory for Endpoints {
     async fn request(&self, next: &NextAttempt) -> Result<HandshakeRequest, HandlerError> {
         let now = Instant::now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.forget(now, self.forget_after);
-        state.count(next, now);
-        Ok(HandshakeRequest::from(state.choose()))
-    }
-}
-
-impl State {
-    fn forget(&mut self, now: Instant, after: Duration) {
-        for endpoint in &mut self.endpoints {
-            let forgotten =
-                endpoint.failed_at.is_some_and(|at| now.saturating_duration_since(at) >= after);
-            if forgotten {
-                endpoint.clear();
-            }
+        let mut endpoints = self.lock();
+        // In a row of failed attempts nothing is forgotten: else the last ones of the list might never be tried.
+        if !matches!(next.failure, Some(FailureCause::Attempt(_))) {
+            endpoints.iter_mut().for_each(|endpoint| endpoint.forget(now, self.forget_after));
         }
-    }
-
-    /// Takes in what became of the last attempt.
-    fn count(&mut self, next: &NextAttempt, now: Instant) {
-        let Some(endpoint) = self.current.and_then(|at| self.endpoints.get_mut(at)) else { return };
-        // The attempts are numbered anew after a stable session.
-        if next.attempt == 1 {
-            endpoint.clear();
+        let last = next.previous.as_ref().map(|request| &request.url);
+        if let Some(endpoint) = endpoints.iter_mut().find(|endpoint| Some(&endpoint.url) == last) {
+            endpoint.count(next, now);
         }
-        if next.failure.is_some() {
-            endpoint.failures = endpoint.failures.saturating_add(1);
-            endpoint.failed_at = Some(now);
-        }
-    }
-
-    fn choose(&mut self) -> Url {
-        let best = self.endpoints.iter().enumerate().min_by_key(|(_, endpoint)| endpoint.failures);
+        let best = endpoints.iter().min_by_key(|endpoint| endpoint.failures);
         // `new` lets no empty list pass.
-        let (at, endpoint) = best.expect("there is at least one endpoint");
-        self.current = Some(at);
-        endpoint.url.clone()
+        Ok(HandshakeRequest::from(best.expect("there is at least one endpoint").url.clone()))
     }
 }
 
 impl Endpoint {
     fn new(url: &str) -> Result<Self, ConfigError> {
         Ok(Self { url: parse_url(Some(url))?, failures: 0, failed_at: None })
+    }
+
+    fn forget(&mut self, now: Instant, after: Duration) {
+        if self.failed_at.is_some_and(|at| now.saturating_duration_since(at) >= after) {
+            self.clear();
+        }
+    }
+
+    /// Takes in what became of the last attempt, which went here.
+    fn count(&mut self, next: &NextAttempt, now: Instant) {
+        // The attempts are numbered anew after a stable session.
+        if next.attempt == 1 {
+            self.clear();
+        }
+        if next.failure.as_ref().is_some_and(is_the_servers) {
+            self.failures = self.failures.saturating_add(1);
+            self.failed_at = Some(now);
+        }
     }
 
     fn clear(&mut self) {
@@ -154,29 +148,40 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
+/// Whether another server might do better.
+fn is_the_servers(failure: &FailureCause) -> bool {
+    !matches!(
+        failure.kind(),
+        FailureKind::Request | FailureKind::Unauthorized | FailureKind::InvalidRequest
+    )
+}
+
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::FailureCause;
     use crate::handler::CloseCause;
 
     struct Rig {
         endpoints: Endpoints,
         attempt: u32,
+        previous: Option<HandshakeRequest>,
     }
 
     impl Rig {
         fn new(names: &[&str]) -> Self {
             let urls = names.iter().map(|name| format!("ws://{name}/"));
-            Self { endpoints: Endpoints::new(urls).unwrap(), attempt: 0 }
+            Self { endpoints: Endpoints::new(urls).unwrap(), attempt: 0, previous: None }
         }
 
         async fn ask(&mut self, failure: Option<FailureCause>) -> String {
             self.attempt += 1;
-            let next = NextAttempt { attempt: self.attempt, failure, ..NextAttempt::first() };
-            self.endpoints.request(&next).await.unwrap().url.host_str().unwrap().to_owned()
+            let (attempt, previous) = (self.attempt, self.previous.clone());
+            let next = NextAttempt { attempt, failure, previous, ..NextAttempt::first() };
+            let request = self.endpoints.request(&next).await.unwrap();
+            self.previous = Some(request.clone());
+            request.url.host_str().unwrap().to_owned()
         }
 
         async fn after_failure(&mut self) -> String {

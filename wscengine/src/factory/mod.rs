@@ -123,19 +123,29 @@ pub struct NextAttempt {
     pub attempt: u32,
     /// How long it has gone badly: since the first failure after the last stable session. Zero if nothing failed.
     pub elapsed: Duration,
-    /// What failed before: the last attempt, or the last session. `None` for the first attempt of all, and after a
-    /// restart that was asked for.
+    /// What failed before: the last attempt, or the last session. `None` for the first attempt of all, and where the user
+    /// had a session replaced by another.
     pub failure: Option<FailureCause>,
     /// Whether what the factory keeps, a token above all, was refused and is to be made anew.
     pub refresh: bool,
     /// The URL that was given to the builder, if there was one.
     pub url: Option<Url>,
+    /// What this engine dialled last: the request that failed, if it did. A factory that several engines share tells by
+    /// it whose failure it is.
+    pub previous: Option<HandshakeRequest>,
 }
 
 impl NextAttempt {
     /// A first attempt: for tests of a factory.
     pub fn first() -> Self {
-        Self { attempt: 1, elapsed: Duration::ZERO, failure: None, refresh: false, url: None }
+        Self {
+            attempt: 1,
+            elapsed: Duration::ZERO,
+            failure: None,
+            refresh: false,
+            url: None,
+            previous: None,
+        }
     }
 }
 
@@ -148,6 +158,7 @@ impl fmt::Debug for NextAttempt {
             .field("failure", &self.failure)
             .field("refresh", &self.refresh)
             .field("url", &self.url.as_ref().map(crate::telemetry::redact))
+            .field("previous", &self.previous)
             .finish()
     }
 }
@@ -197,13 +208,13 @@ impl From<Url> for HandshakeRequest {
     }
 }
 
-/// Shows no credentials of the URL and no header values.
+/// Shows no credentials of the URL, no header values, and no subprotocols: some carry a token.
 impl fmt::Debug for HandshakeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandshakeRequest")
             .field("url", &crate::telemetry::redact(&self.url))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .finish()
     }
 }

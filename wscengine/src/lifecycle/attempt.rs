@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::ports::{Action, Call, CallResult, SessionEvent};
+use super::ports::{Abandon, Action, Call, CallResult, SessionEvent};
 use super::state::{
     AfterOpening, AfterWait, ClosingStage, DialingStage, Late, OpeningStage, Origin, Report, Stage,
     State, Then, Why,
@@ -27,7 +27,7 @@ impl Lifecycle {
                     attempt,
                     elapsed: self.retry.elapsed(now),
                     failure: self.failure.clone(),
-                    refresh: self.retry.refreshed(),
+                    refresh: self.retry.wants_refresh(),
                 });
                 let deadline = now + self.policy.timeouts.request;
                 self.state = State::Dialing { deadline, stage: DialingStage::Requesting };
@@ -65,9 +65,14 @@ impl Lifecycle {
                 self.abandon(now, Late::Request);
             }
             State::Dialing { stage: DialingStage::Running, .. } => self.abandon(now, Late::Dial),
-            // It blocks its thread; what it gives is dropped should it ever come.
-            State::Dialing { stage: DialingStage::Abandoning(late), .. } => {
-                self.on_dial_timed_out(now, late);
+            // It blocks its thread; its connection is dropped should it ever come.
+            State::Dialing { stage: DialingStage::Abandoning(Late::Dial), .. } => {
+                self.on_dial_timed_out(now, Late::Dial);
+            }
+            // So does the factory: to ask it again meanwhile would take another thread each time.
+            State::Dialing { stage: stage @ DialingStage::Abandoning(Late::Request), .. } => {
+                self.act(Action::WarnOfRequest);
+                self.state = State::Dialing { deadline: now + ABORT_GRACE, stage };
             }
             State::Opening { stage: OpeningStage::Running, .. } => {
                 let error = AttemptError::OnOpenTimeout(self.policy.timeouts.on_open);
@@ -129,13 +134,21 @@ impl Lifecycle {
                 self.abort_on_open(now, AfterOpening::Close(Then::Reconnect(Why::Asked)));
             }
             // Asked for while backing off, it is the wish to try at once; asked for again and again, the backoff
-            // stands.
-            State::Waiting { report, then, .. } if self.retry.asked() == 0 => {
-                self.retry.ask();
-                self.state = State::Waiting { until: now, report, then };
+            // stands. An end that nobody asked for is undone.
+            State::Waiting { until, report, then } => {
+                let undone = matches!(then, AfterWait::Stop(_)) && self.stop_by.is_none();
+                let then = if undone { AfterWait::Dial } else { then };
+                let until = match (self.retry.asked(), undone) {
+                    (0, _) => now,
+                    (_, true) => now + self.retry.next_delay(&*self.policy.backoff),
+                    (_, false) => until,
+                };
+                if undone || self.retry.asked() == 0 {
+                    self.retry.ask();
+                }
+                self.state = State::Waiting { until, report, then };
                 self.leave_waiting(now);
             }
-            State::Waiting { .. } => {}
             State::Dialing { .. }
             | State::Opening { stage: OpeningStage::Aborting(_), .. }
             | State::Open(_)
@@ -170,7 +183,10 @@ impl Lifecycle {
 
     fn on_dialing_event(&mut self, now: Instant, stage: DialingStage, event: SessionEvent) {
         match (stage, event) {
-            (DialingStage::Requesting, SessionEvent::RequestMade) => self.dial(now),
+            (DialingStage::Requesting, SessionEvent::RequestMade) => {
+                self.retry.request_made();
+                self.dial(now);
+            }
             (DialingStage::Requesting, SessionEvent::RequestFailed(error)) => {
                 self.on_attempt_failed(now, error.into(), None);
             }
@@ -188,7 +204,7 @@ impl Lifecycle {
 
     /// Tells what takes too long to go.
     fn abandon(&mut self, now: Instant, late: Late) {
-        self.act(Action::AbandonDial { epoch: self.epoch });
+        self.act(Action::AbandonDial { epoch: self.epoch, because: Abandon::Late });
         let stage = DialingStage::Abandoning(late);
         self.state = State::Dialing { deadline: now + ABORT_GRACE, stage };
     }
@@ -259,7 +275,7 @@ impl Lifecycle {
         let begun =
             !matches!(self.actions.back(), Some(Action::Dial { .. } | Action::MakeRequest { .. }));
         if begun {
-            self.act(Action::AbandonDial { epoch: self.epoch });
+            self.act(Action::AbandonDial { epoch: self.epoch, because: Abandon::Stopped });
         } else {
             self.actions.pop_back();
         }

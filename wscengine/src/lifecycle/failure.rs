@@ -18,11 +18,13 @@ impl Lifecycle {
         error: AttemptError,
         retry_after: Option<Duration>,
     ) {
-        let refreshed = self.retry.refreshed();
-        let verdict = self.judge(now, FailureCause::Attempt(error.clone()), retry_after);
+        let refreshed = self.retry.refreshed() || self.retry.wants_refresh();
+        let attempt = self.retry.attempt();
+        let verdict = self.judge(now, FailureCause::Attempt(error.clone()), attempt, retry_after);
         if self.sessions == 0 && self.policy.first == FirstAttempt::FailFast {
-            // A start may find that the token it was left with is an old one.
-            let once_more = matches!(verdict, Verdict::Refresh { .. }) && !refreshed;
+            // A start may find that the token it was left with is an old one; it waits for nobody.
+            let refresh = Verdict::Refresh { floor: Duration::ZERO };
+            let once_more = verdict == refresh && !refreshed;
             if !once_more {
                 return self.stop_with(Outcome::failed_to_start(StartError::Attempt(error)));
             }
@@ -43,14 +45,15 @@ impl Lifecycle {
     }
 
     /// Decides what is to follow a session that the peer or a failure ended.
-    pub(super) fn after_loss(&mut self, now: Instant, cause: &CloseCause) -> Then {
+    /// `attempt` is the number of the one that it came of.
+    pub(super) fn after_loss(&mut self, now: Instant, cause: &CloseCause, attempt: u32) -> Then {
         match (self.policy.after_session, cause) {
             (AfterSession::Stop, CloseCause::PeerClosed(_)) => {
                 Then::Stop(Outcome::new(OutcomeKind::PeerClosed))
             }
             (AfterSession::Stop, _) => Then::Stop(Outcome::new(OutcomeKind::ConnectionLost)),
             (AfterSession::Reconnect, _) => {
-                let verdict = self.judge(now, FailureCause::Session(cause.clone()), None);
+                let verdict = self.judge(now, FailureCause::Session(cause.clone()), attempt, None);
                 match floor_of(verdict) {
                     Some(floor) => Then::Reconnect(Why::Ended { floor }),
                     None => Then::Stop(Outcome::new(OutcomeKind::Fatal)),
@@ -86,12 +89,13 @@ impl Lifecycle {
         &mut self,
         now: Instant,
         cause: FailureCause,
+        attempt: u32,
         retry_after: Option<Duration>,
     ) -> Verdict {
         let in_a_row = self.retry.fail(cause.kind());
         let failure = Failure {
             starting: self.sessions == 0,
-            attempt: self.retry.attempt(),
+            attempt,
             in_a_row,
             elapsed: self.retry.elapsed(now),
             retry_after,
@@ -99,7 +103,12 @@ impl Lifecycle {
             refreshed: self.retry.refreshed(),
             ..Failure::new(&cause)
         };
-        let verdict = judge(&*self.policy.classifier, &failure);
+        let verdict = match judge(&*self.policy.classifier, &failure) {
+            Verdict::Refresh { floor } if self.policy.requests == Requests::Fixed => {
+                Verdict::Retry { floor }
+            }
+            verdict => verdict,
+        };
         if matches!(verdict, Verdict::Refresh { .. }) {
             self.retry.refresh();
         }
@@ -116,7 +125,7 @@ impl Lifecycle {
 
     /// When an attempt that the user asked for is due: at once, unless asked for again and again. It spends no budget.
     fn asked_attempt(&mut self, now: Instant) -> Instant {
-        let first = self.retry.failures() == 0;
+        let first = self.retry.asked() == 0;
         self.retry.ask();
         self.failure = None;
         let delay = self.retry.next_delay(&*self.policy.backoff);

@@ -24,7 +24,9 @@ use crate::classify::{Classifier, FailureCause};
 use crate::retry::{Backoff, Retry};
 use crate::status::Outcome;
 
-pub(crate) use ports::{Action, Call, CallResult, Epoch, Event, HoldId, Rest, SessionEvent};
+pub(crate) use ports::{
+    Abandon, Action, Call, CallResult, Epoch, Event, HoldId, Rest, SessionEvent,
+};
 pub(crate) use state::State;
 
 /// The state machine of one engine, from `start()` to its outcome.

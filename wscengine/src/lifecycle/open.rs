@@ -14,6 +14,7 @@ use crate::status::{Outcome, OutcomeKind};
 impl Lifecycle {
     pub(super) fn open(&mut self, now: Instant) {
         self.sessions += 1;
+        self.retry.session_opened();
         self.state = State::Open(Open {
             since: now,
             hold: None,
@@ -137,8 +138,9 @@ impl Lifecycle {
 
     /// The session ended by the peer or by a failure.
     pub(super) fn end(&mut self, now: Instant, cause: CloseCause) {
+        let attempt = self.retry.attempt();
         self.count_uptime(now);
-        let then = self.after_loss(now, &cause);
+        let then = self.after_loss(now, &cause, attempt);
         self.leave_open(now, cause, then);
     }
 

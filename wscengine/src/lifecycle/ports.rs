@@ -93,7 +93,9 @@ pub(crate) enum Action {
     /// Dial; answered by `Dialed` or `DialFailed`.
     Dial { epoch: Epoch },
     /// Drop the dial, or the request; answered by `DialAbandoned`.
-    AbandonDial { epoch: Epoch },
+    AbandonDial { epoch: Epoch, because: Abandon },
+    /// Say that the request factory does not go though it was told: it blocks its thread.
+    WarnOfRequest,
     /// Run a callback; answered by `CallEnded`.
     Run { epoch: Epoch, call: Call },
     /// Drop the callback at its next await; answered by its `CallEnded`.
@@ -121,6 +123,15 @@ pub(crate) enum Action {
     Disconnect { epoch: Epoch },
     /// Drop everything: the stop is over its time.
     DropAll,
+}
+
+/// Why a dial or a request is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandon {
+    /// It took longer than it may.
+    Late,
+    /// The engine stops.
+    Stopped,
 }
 
 /// What becomes of messages that were read and not yet handled when a session ends.

@@ -252,8 +252,11 @@ impl State {
             Self::Draining { ending, .. } | Self::Notifying { ending, .. } => {
                 Status::Closing { cause: ending.cause.clone() }
             }
-            Self::Closing { .. } => Status::Disconnecting,
-            Self::Waiting { until, .. } => Status::Waiting {
+            // Of the last attempt: only the report of it is still under way.
+            Self::Closing { .. } | Self::Waiting { then: AfterWait::Stop(_), .. } => {
+                Status::Disconnecting
+            }
+            Self::Waiting { until, then: AfterWait::Dial, .. } => Status::Waiting {
                 until: tokio::time::Instant::from_std(*until),
                 attempt: attempt + 1,
             },

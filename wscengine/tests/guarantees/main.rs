@@ -22,6 +22,7 @@ mod g10_last_handle;
 
 mod classifier;
 mod closing;
+mod factories;
 mod liveness;
 mod liveness_interplay;
 mod pause_end;
@@ -33,4 +34,5 @@ mod requests;
 mod sending;
 mod status;
 mod stopping;
+mod verdicts;
 mod workers;

@@ -252,6 +252,79 @@ fn a_floor_without_end_neither_overflows_nor_hides_the_budget() {
 }
 
 #[test]
+fn a_refresh_stays_asked_for_until_a_request_was_made() {
+    let mut rig = Rig::new(with_factory());
+    rig.put(&Is(SessionEvent::RequestMade));
+    rig.fail(status(401));
+    rig.fail(no_request());
+    assert!(rig.said().ends_with("request 3 attempt 3 after Request, refreshed"));
+    rig.put(&Is(SessionEvent::RequestMade));
+    rig.put(&Is(status(401)));
+    assert_eq!(rig.place(), "Waiting, reporting then FailedToStart", "refused again");
+}
+
+#[test]
+fn a_start_that_fails_fast_gives_up_where_the_server_wants_to_be_left_alone_or_the_factory_fails() {
+    let fast = || Policy { first: FirstAttempt::FailFast, ..with_factory() };
+    let mut rig = Rig::new(fast());
+    rig.put(&Is(SessionEvent::RequestMade));
+    let SessionEvent::DialFailed { error, .. } = status(401) else { unreachable!() };
+    rig.put(&Is(SessionEvent::DialFailed { error, retry_after: Some(SECOND) }));
+    assert_eq!(rig.place(), "FailedToStart");
+
+    let classifier = Arc::new(AlwaysRefresh);
+    let mut rig = Rig::new(Policy { classifier, ..fast() });
+    rig.fail(no_request());
+    rig.put(&Is(no_request()));
+    assert_eq!(rig.place(), "FailedToStart");
+}
+
+#[test]
+fn without_a_factory_refresh_means_retry() {
+    let classifier = Arc::new(AlwaysRefresh);
+    let mut rig = Rig::new(Policy { first: FirstAttempt::FailFast, classifier, ..policy() });
+    rig.put(&Is(no_dial()));
+    assert_eq!(rig.place(), "FailedToStart");
+}
+
+#[test]
+fn a_restart_in_on_restart_error_undoes_a_fatal_failure_and_a_stop_stands() {
+    let fatal = || {
+        let mut rig = Rig::with(policy(), Place::Waiting);
+        for input in [Timeout, Is(status(403))] {
+            rig.put(&input);
+        }
+        assert_eq!(rig.place(), "Waiting, reporting then Fatal");
+        rig
+    };
+    let mut rig = fatal();
+    for input in [Restart, Is(returned(OnRestartError))] {
+        rig.put(&input);
+    }
+    assert_eq!(rig.place(), "Dialing");
+
+    let mut rig = fatal();
+    for input in [Stop, Restart, Is(returned(OnRestartError))] {
+        rig.put(&input);
+    }
+    assert_eq!(rig.place(), "Fatal");
+}
+
+#[test]
+fn a_session_that_was_opened_breaks_the_row_of_all_but_broken_protocols() {
+    let mut rig = Rig::with(policy(), Place::Waiting);
+    rig.put(&Timeout);
+    for _ in 0..3 {
+        rig.fail(status(404));
+        rig.fail(status(404));
+        rig.open();
+        rig.end(SessionEvent::HeartbeatLost);
+        rig.put(&Timeout);
+        assert_eq!(rig.place(), "Dialing");
+    }
+}
+
+#[test]
 fn a_restart_that_is_asked_for_undoes_a_fatal_close() {
     let mut rig = Rig::at(Place::Open);
     for input in [Is(closed(1008)), Restart, Is(drained()), Is(returned(OnClose)), Is(gone())] {
@@ -296,21 +369,22 @@ fn a_request_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
-fn a_request_over_its_time_is_dropped_and_has_failed() {
-    for gone in [Is(SessionEvent::DialAbandoned), Timeout] {
-        let mut rig = Rig::new(Policy { first: FirstAttempt::FailFast, ..with_factory() });
-        rig.said();
+fn a_request_over_its_time_is_dropped_and_has_failed_once_it_is_gone() {
+    let mut rig = Rig::new(Policy { first: FirstAttempt::FailFast, ..with_factory() });
+    rig.said();
+    rig.put(&Timeout);
+    let abandoned = "Requesting, abandoned";
+    assert_eq!((rig.said().as_str(), rig.place().as_str()), ("abandon dial", abandoned));
+    rig.put(&Is(SessionEvent::RequestMade));
+    assert_eq!(rig.said(), "", "it came too late");
+    for _ in 0..3 {
+        // It blocks its thread: it is not asked again meanwhile.
         rig.put(&Timeout);
-        assert_eq!(
-            (rig.said().as_str(), rig.place().as_str()),
-            ("abandon dial", "Requesting, abandoned")
-        );
-        rig.put(&Is(SessionEvent::RequestMade));
-        assert_eq!(rig.said(), "", "it came too late");
-        rig.put(&gone);
-        let Some(AttemptError::Request(error)) = rig.error() else { panic!("{:?}", rig.error()) };
-        assert_eq!(error.kind(), RequestErrorKind::Timeout);
+        assert_eq!((rig.said().as_str(), rig.place().as_str()), ("warn of the request", abandoned));
     }
+    rig.put(&Is(SessionEvent::DialAbandoned));
+    let Some(AttemptError::Request(error)) = rig.error() else { panic!("{:?}", rig.error()) };
+    assert_eq!(error.kind(), RequestErrorKind::Timeout);
 }
 
 #[test]

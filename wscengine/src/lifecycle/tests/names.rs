@@ -106,6 +106,7 @@ pub(super) fn action_name(action: &Action) -> String {
         }
         Action::Dial { epoch } => format!("dial {epoch}"),
         Action::AbandonDial { .. } => "abandon dial".into(),
+        Action::WarnOfRequest => "warn of the request".into(),
         Action::Run { call, .. } => call_name(call),
         Action::Abort { callback, .. } => format!("abort {callback}"),
         Action::Warn { callback } => format!("warn {callback}"),
@@ -193,6 +194,7 @@ pub(super) mod corner {
             Action::MakeRequest { .. } => "request",
             Action::Dial { .. } => "dial",
             Action::AbandonDial { .. } => "abandon dial",
+            Action::WarnOfRequest => "warn of the request",
             Action::Run { call: Call::OnOpen, .. } => "on_open",
             Action::Run { call: Call::OnReadError(_), .. } => "on_read_error",
             Action::Run { call: Call::OnClose { .. }, .. } => "on_close",
@@ -243,6 +245,7 @@ pub(super) mod corner {
         "request",
         "dial",
         "abandon dial",
+        "warn of the request",
         "on_open",
         "on_read_error",
         "on_close",

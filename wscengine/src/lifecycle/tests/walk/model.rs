@@ -93,7 +93,7 @@ impl Model {
         match action {
             Action::MakeRequest { epoch, .. } => self.begin(*epoch, Errand::Request, rng),
             Action::Dial { epoch } => self.begin(*epoch, Errand::Dial, rng),
-            Action::AbandonDial { epoch } => {
+            Action::AbandonDial { epoch, .. } => {
                 self.dials
                     .iter_mut()
                     .filter(|dial| dial.epoch == *epoch)
@@ -146,7 +146,10 @@ impl Model {
                 self.finish(*epoch, gone(), |link| link.phase = Phase::Dropping);
             }
             Action::DropAll => *self = Self::default(),
-            Action::Warn { .. } | Action::Deny { .. } | Action::EndSending { .. } => {}
+            Action::Warn { .. }
+            | Action::WarnOfRequest
+            | Action::Deny { .. }
+            | Action::EndSending { .. } => {}
         }
     }
 

@@ -51,7 +51,10 @@ impl Promises {
     fn heard_of_session(&mut self, now: Instant, event: &SessionEvent) {
         let attempt = &mut self.attempt;
         match event {
-            SessionEvent::RequestMade if attempt.is_at(Errand::Request) => attempt.dial = None,
+            SessionEvent::RequestMade if attempt.is_at(Errand::Request) => {
+                attempt.dial = None;
+                attempt.refreshed = std::mem::take(&mut self.refresh);
+            }
             SessionEvent::Dialed if attempt.is_at(Errand::Dial) => {
                 attempt.dial = None;
                 attempt.link = Link::There;

@@ -19,6 +19,8 @@ use crate::status::Outcome;
 pub(super) struct Promises {
     policy: Policy,
     judge: Judge,
+    /// Whether the next request is to be made anew.
+    refresh: bool,
     stop: Option<Instant>,
     outcome: Option<Outcome>,
     sessions: u64,
@@ -39,8 +41,9 @@ pub(super) struct Promises {
 
 /// What is known of the current epoch.
 struct Attempt {
-    /// Whether its request is made anew.
+    /// Whether its request is made anew, once it is made, and whether that was asked for.
     refreshed: bool,
+    to_refresh: bool,
     dial: Option<Dial>,
     link: Link,
     script: Script,
@@ -104,6 +107,7 @@ impl Attempt {
     fn new(script: Script) -> Self {
         Self {
             refreshed: false,
+            to_refresh: false,
             dial: None,
             link: Link::None,
             script,
@@ -150,6 +154,7 @@ impl Promises {
         Self {
             policy,
             judge,
+            refresh: false,
             stop: None,
             outcome: None,
             sessions: 0,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::super::super::super::{
-    ABORT_GRACE, Action, AfterSession, Call, Epoch, FirstAttempt, Requests, Rest,
+    ABORT_GRACE, Abandon, Action, AfterSession, Call, Epoch, FirstAttempt, Requests, Rest,
 };
 use super::super::model::{Errand, Model, Told};
 use super::{Attempt, Dial, Drain, Link, Promises, Script};
@@ -21,7 +21,7 @@ impl Promises {
                 assert_eq!(self.policy.requests, Requests::Made);
                 self.begin(now, *epoch, Errand::Request);
                 assert_eq!(*attempt, self.attempts);
-                assert_eq!(*refresh, self.attempt.refreshed, "refreshed, or not, for no reason");
+                assert_eq!(*refresh, self.attempt.to_refresh, "refreshed, or not, for no reason");
             }
             Action::Dial { epoch } if self.policy.requests == Requests::Fixed => {
                 self.begin(now, *epoch, Errand::Dial);
@@ -32,7 +32,8 @@ impl Promises {
                 assert!(self.stop.is_none(), "a dial after the stop");
                 self.attempt.dial = Some(Dial { errand: Errand::Dial, abandoned: None });
             }
-            Action::AbandonDial { epoch } => {
+            Action::AbandonDial { epoch, because } => {
+                assert_eq!(*because == Abandon::Stopped, self.stop.is_some());
                 assert_eq!(*epoch, self.epoch);
                 let dial = self.attempt.dial.as_mut().expect("a dial to abandon");
                 assert!(dial.abandoned.is_none() || self.stop.is_some(), "abandoned twice");
@@ -54,6 +55,10 @@ impl Promises {
                 let call = self.attempt.calls.iter_mut().find(|(running, _)| running == callback);
                 let (_, told) = call.expect("a callback that runs");
                 assert_eq!(std::mem::replace(told, Told::ToGo), Told::Nothing, "told twice");
+            }
+            Action::WarnOfRequest => {
+                let request = self.attempt.dial.filter(|dial| dial.errand == Errand::Request);
+                assert!(request.is_some_and(|dial| dial.abandoned.is_some()));
             }
             Action::Warn { callback: Callback::OnMessage } => {
                 assert_eq!(self.attempt.messages_told, Told::ToGo);
@@ -110,9 +115,11 @@ impl Promises {
     fn begin(&mut self, now: Instant, epoch: Epoch, errand: Errand) {
         self.attempts += 1;
         let said = self.judge.take();
-        let refreshed = matches!(said, Some(Verdict::Refresh { .. }));
+        let asked = matches!(said, Some(Verdict::Refresh { .. }));
+        self.refresh |= asked && self.policy.requests == Requests::Made;
         let last = &self.attempt;
-        assert!(said != Some(Verdict::Fatal) || last.wanted_again, "a dial after a fatal failure");
+        let undone = last.wanted_again || self.hurried;
+        assert!(said != Some(Verdict::Fatal) || undone, "a dial after a fatal failure");
         assert_eq!(epoch, self.epoch + 1);
         assert!(self.stop.is_none(), "a dial after the stop");
         // A dial that blocks its thread is given up once, in the end: its connection is dropped if it comes.
@@ -129,7 +136,7 @@ impl Promises {
             assert!(again, "a dial nobody wants");
         } else if epoch > 1 {
             assert!(last.failure_told || last.restarted, "on_restart_error is owed");
-            let once_more = refreshed && !last.refreshed;
+            let once_more = self.refresh && !last.refreshed && !last.to_refresh;
             assert!(
                 last.restarted
                     || self.sessions > 0
@@ -141,7 +148,8 @@ impl Promises {
         self.epoch = epoch;
         self.hurried = false;
         let dial = Some(Dial { errand, abandoned: None });
-        self.attempt = Attempt { refreshed, dial, ..Attempt::new(Script::Dialing) };
+        let to_refresh = self.refresh;
+        self.attempt = Attempt { to_refresh, dial, ..Attempt::new(Script::Dialing) };
     }
 
     fn run(&mut self, call: &Call) {
