@@ -6,10 +6,9 @@ use e2e::{Reporter, within};
 use tokio::task::spawn_blocking;
 use wscengine::{AttemptError, ConnectErrorKind, StartError};
 use wscengine_dial::{Dialer, Proxies, StaticResolver, TcpConnector};
-use wscengine_rooms_server::{Config, Server};
 
 use crate::harness::{
-    Adapter, CREDENTIALS, Forward, Sockudo, Tungstenite, User, bound_to_us, echoes, over,
+    Adapter, CREDENTIALS, Forward, Sockudo, Tungstenite, User, bound_to_us, echoes, over, rooms,
     started_over,
 };
 
@@ -21,7 +20,7 @@ async fn the_variables_say_which_proxy_to_dial_through_and_for_which_hosts_none(
     if let Ok(url) = env::var(URL) {
         return inside(&url).await;
     }
-    let server = Server::bind("127.0.0.1:0", Config::default()).await.unwrap().spawn();
+    let server = rooms("127.0.0.1:0").await;
     let url = format!("ws://localhost:{}/echo", server.local_addr().port());
     for (forward, variable) in [
         (Forward::Tinyproxy, "http_proxy"),

@@ -10,14 +10,13 @@ use wscengine::{
     ReadErrorKind, StartError,
 };
 use wscengine_dial::{Dialer, StaticResolver, TcpConnector};
-use wscengine_rooms_server::{Config, RunningServer, Server};
 
 use crate::harness::{
-    Adapter, CREDENTIALS, Forward, Port, Proxy, echoes, over, reopened, started_over,
+    Adapter, CREDENTIALS, Forward, Port, Proxy, echoes, over, reopened, rooms, started_over,
 };
 
-/// The pings of tests in which a proxy falls silent, and what it has for its handshake.
-const BEAT: Duration = Duration::from_millis(500);
+/// The pings of tests in which a proxy falls silent.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Those for all, and those for some.
 macro_rules! proxies {
@@ -43,10 +42,6 @@ proxies! {
         a_port_that_is_forbidden_is_an_error_of_the_proxy;
     microsocks: Microsocks, credentials_that_are_wrong_or_missing_are_an_error_of_their_own;
     danted: Danted, a_port_that_is_forbidden_is_an_error_of_the_proxy;
-}
-
-async fn rooms(address: impl ToString) -> RunningServer {
-    Server::bind(address.to_string(), Config::default()).await.unwrap().spawn()
 }
 
 /// One that goes through `proxy`, and knows no name at all: who knows the server's is the proxy.
@@ -211,7 +206,7 @@ async fn a_proxy_that_falls_silent_is_noticed_and_found_again_when_it_goes_on<A:
     let proxy = forward.start().await;
     let server = rooms("127.0.0.1:0").await;
     let url = url("ws", server.local_addr());
-    let transport = A::transport(dialer(forward, &proxy).proxy_timeout(BEAT));
+    let transport = A::transport(dialer(forward, &proxy).proxy_timeout(BEAT / 2));
     let (engine, mut events) = started_over(transport, &url, |builder| {
         builder.ping_interval(Some(BEAT)).ping_timeout(BEAT)
     })

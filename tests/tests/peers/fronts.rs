@@ -5,9 +5,8 @@ use std::time::Duration;
 use e2e::{Authority, Event, Events, within};
 use wscengine::{AttemptError, Engine, Initiator, ReadErrorKind};
 use wscengine_dial::Dialer;
-use wscengine_rooms_server::{Config, RunningServer, Server};
 
-use crate::harness::{Adapter, Front, Port, Proxy, echoes, reopened, started_over};
+use crate::harness::{Adapter, Front, Port, Proxy, echoes, reopened, rooms, started_over};
 
 /// What a proxy lets a connection be idle, where that matters.
 const IDLE: &str = "2s";
@@ -36,10 +35,6 @@ macro_rules! fronts {
 fronts! {
     haproxy: Haproxy;
     nginx: Nginx;
-}
-
-async fn rooms(address: impl ToString) -> RunningServer {
-    Server::bind(address.to_string(), Config::default()).await.unwrap().spawn()
 }
 
 async fn open<A: Adapter>(proxy: &Proxy) -> (Engine, Events) {

@@ -1,4 +1,4 @@
-//! Handlers and settings that several tests share.
+//! Handlers, settings and the server that several tests share.
 
 use std::time::Duration;
 
@@ -9,7 +9,13 @@ use wscengine::{
     CloseFrame, Closed, Engine, EngineBuilder, Exclusive, ExponentialBackoff, Handler, Message,
     Session, Status,
 };
+use wscengine_rooms_server::{Config, RunningServer, Server};
 use wscengine_tungstenite::TungsteniteTransport;
+
+/// `rooms-server`, in our own process, as what proxies lead to.
+pub(crate) async fn rooms(address: impl ToString) -> RunningServer {
+    Server::bind(address.to_string(), Config::default()).await.unwrap().spawn()
+}
 
 /// A builder of an engine that decides what is fatal as one does by default. It tries again soon, but without a busy
 /// loop while a peer is away.

@@ -12,7 +12,9 @@ mod proxy;
 pub(crate) use adapter::{Adapter, Sockudo, Tungstenite};
 pub(crate) use forward::{CREDENTIALS, Forward};
 pub(crate) use front::Front;
-pub(crate) use handlers::{Busy, Farewell, echoes, over, quick, reopened, started, started_over};
+pub(crate) use handlers::{
+    Busy, Farewell, echoes, over, quick, reopened, rooms, started, started_over,
+};
 pub(crate) use namespace::in_namespace;
 pub(crate) use peer::{Peer, Server};
 pub(crate) use programs::{User, bound_to_us};
