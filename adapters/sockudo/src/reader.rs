@@ -276,8 +276,9 @@ impl Reader {
 
     /// Nothing more has come for now: memory is not kept for what may come later.
     pub(crate) fn rest(&mut self) {
-        if self.buf.is_empty() {
-            self.buf = BytesMut::new();
+        if self.buf.len() < MIN_SPARE && self.buf.capacity() > MIN_SPARE {
+            // The beginning of a frame, if anything: its rest may be long in coming.
+            self.buf = BytesMut::from(&self.buf[..]);
         }
         if self.most < self.space / 2 {
             self.space = (self.space / 2).max(MIN_SPACE.min(self.max_space));
