@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::task::Poll;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -28,23 +29,34 @@ use crate::transport::Transport;
 struct Returned {
     result: CallResult,
     farewell: Option<CloseFrame>,
+    gate: Option<Gate>,
 }
+
+/// Nothing is read from the connection as long as this is there.
+pub(super) type Gate = oneshot::Sender<Infallible>;
 
 impl Returned {
     fn well() -> Self {
-        Self { result: CallResult::Returned, farewell: None }
+        Self::with(CallResult::Returned)
+    }
+
+    fn with(result: CallResult) -> Self {
+        Self { result, farewell: None, gate: None }
     }
 }
 
-/// Opens the gate when the call was polled for the first time, or is dropped. Nothing is read before: one that is done
-/// at once has opened the session, even if the peer closes behind its first message.
-async fn opening_after_a_poll<F: Future>(gate: oneshot::Sender<Infallible>, call: F) -> F::Output {
+/// Opens the gate once the call was polled and is pending, or is dropped. One that is done at once keeps it closed until
+/// the session is open: what the peer says behind its acceptance is then a message of the session, even if it closes right
+/// behind it.
+async fn opening_while_pending(gate: Gate, call: impl Future<Output = Returned>) -> Returned {
     let mut call = pin!(call);
     let mut gate = Some(gate);
-    poll_fn(|cx| {
-        let polled = call.as_mut().poll(cx);
-        gate = None;
-        polled
+    poll_fn(|cx| match call.as_mut().poll(cx) {
+        Poll::Ready(returned) => Poll::Ready(Returned { gate: gate.take(), ..returned }),
+        Poll::Pending => {
+            gate = None;
+            Poll::Pending
+        }
     })
     .await
 }
@@ -83,7 +95,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     fn run_on_open(&mut self, epoch: Epoch) {
-        let (gate, gone) = oneshot::channel::<Infallible>();
+        let (gate, gone) = oneshot::channel();
         let Some(mut conn) = self.make_session(epoch, gone) else { return };
         let Some(link) = &self.link else { return };
         let opened = Opened {
@@ -103,11 +115,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Ok(()) => Returned::well(),
                 Err(error) => {
                     telemetry::failed(&seen, "handler_error", &error.to_string());
-                    Returned { result: CallResult::Failed(error.into()), farewell: None }
+                    Returned::with(CallResult::Failed(error.into()))
                 }
             }
         };
-        self.spawn_call(epoch, Callback::OnOpen, span, opening_after_a_poll(gate, call));
+        self.spawn_call(epoch, Callback::OnOpen, span, opening_while_pending(gate, call));
     }
 
     fn run_on_read_error(&mut self, epoch: Epoch, error: ReadError) {
@@ -128,7 +140,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         span.record("wscengine.restart", closed.restarting);
         self.spawn_call(epoch, Callback::OnClose, span, async move {
             let farewell = handler.on_close(&mut conn, &closed).await;
-            Returned { result: CallResult::Returned, farewell }
+            Returned { farewell, ..Returned::well() }
         });
     }
 
@@ -193,10 +205,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Counters::add(&counters.panics, 1);
                 telemetry::failed(&seen, "panic", "the callback panicked");
                 tracing::error!(?session_id, callback = callback.name(), "a callback panicked");
-                Returned { result: CallResult::Panicked, farewell: None }
+                Returned::with(CallResult::Panicked)
             });
             counters.metrics.callback(callback, began.elapsed());
-            Done::Call { epoch, callback, result: returned.result, farewell: returned.farewell }
+            let Returned { result, farewell, gate } = returned;
+            Done::Call { epoch, callback, result, farewell, gate }
         };
         let call = as_callbacks_of(self.control.id(), call.instrument(span.clone()));
         self.tasks.call(epoch, callback, span, call);

@@ -33,6 +33,7 @@ use crate::session::{Inner, Session};
 use crate::status::{Counters, OutcomeKind, Status};
 use crate::telemetry;
 use crate::transport::{Connected, HandshakeResponse, Transport};
+use calls::Gate;
 use spans::Spans;
 use tasks::{Done, Job, Left, Tasks};
 
@@ -54,6 +55,8 @@ pub(crate) struct Driver<T: Transport, H> {
     dialled: Option<HandshakeRequest>,
     /// A connection that was dialled, until its session is made.
     dialed: Option<Connected<T::Connection>>,
+    /// That of an `on_open` which was done at once, until what follows from that is carried out.
+    gate: Option<Gate>,
     /// The URL of the last dial.
     url: Option<Url>,
     link: Option<Link>,
@@ -111,6 +114,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             made: None,
             dialled: None,
             dialed: None,
+            gate: None,
             url: None,
             link: None,
             pauses: HashMap::new(),
@@ -128,6 +132,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         }
         loop {
             self.perform();
+            self.gate = None;
             self.publish();
             if matches!(self.lifecycle.state(), State::Stopped(_)) {
                 break;
@@ -196,7 +201,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let (epoch, event) = match done {
             Done::Request { epoch, result } => (epoch, self.on_request_done(epoch, result)),
             Done::Dial { epoch, result } => (epoch, self.on_dial_done(epoch, result)),
-            Done::Call { epoch, callback, result, farewell } => {
+            Done::Call { epoch, callback, result, farewell, gate } => {
+                self.gate = gate;
                 if matches!(result, CallResult::Aborted) {
                     Counters::add(&self.outlets.counters.dropped_callbacks, 1);
                 }

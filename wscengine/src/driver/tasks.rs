@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::instrument::WithSubscriber;
 use tracing::{Instrument, Span};
 
+use super::calls::Gate;
 use crate::error::{
     CloseError, CloseErrorKind, ConnectError, ConnectErrorKind, RequestError, RequestErrorKind,
 };
@@ -25,10 +26,25 @@ use crate::transport::{ConnectRequest, Connected, Transport};
 
 /// What a task came to.
 pub(super) enum Done<C> {
-    Request { epoch: Epoch, result: RequestResult },
-    Dial { epoch: Epoch, result: DialResult<C> },
-    Call { epoch: Epoch, callback: Callback, result: CallResult, farewell: Option<CloseFrame> },
-    Connection { epoch: Epoch, result: Result<(), CloseError> },
+    Request {
+        epoch: Epoch,
+        result: RequestResult,
+    },
+    Dial {
+        epoch: Epoch,
+        result: DialResult<C>,
+    },
+    Call {
+        epoch: Epoch,
+        callback: Callback,
+        result: CallResult,
+        farewell: Option<CloseFrame>,
+        gate: Option<Gate>,
+    },
+    Connection {
+        epoch: Epoch,
+        result: Result<(), CloseError>,
+    },
 }
 
 pub(super) enum RequestResult {
@@ -249,7 +265,7 @@ impl<C: Send + 'static> Tasks<C> {
             Job::Call(callback) => {
                 let result =
                     if error.is_panic() { CallResult::Panicked } else { CallResult::Aborted };
-                Done::Call { epoch, callback, result, farewell: None }
+                Done::Call { epoch, callback, result, farewell: None, gate: None }
             }
             Job::Connection => {
                 Done::Connection { epoch, result: Err(CloseError::new(CloseErrorKind::Io)) }

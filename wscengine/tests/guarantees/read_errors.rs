@@ -5,8 +5,8 @@ use wscengine::testing::memory::PeerEvent;
 use wscengine::{Message, MessageKind, ReadError, ReadErrorKind, Session};
 
 use crate::support::{
-    Journal, Probe, Rig, farewell_of, millis, rest_of, secs, settle, start, start_with, timed,
-    within,
+    Journal, Probe, Rig, builder, farewell_of, millis, rest_of, secs, settle, start, start_with,
+    timed, within, within_real,
 };
 
 /// Ends a session in some way.
@@ -331,6 +331,30 @@ async fn what_is_sent_for_messages_before_a_violation_goes_out_before_its_close_
             matches!(&events[..], [PeerEvent::Message(good), PeerEvent::Close(Some(frame)), ..]
                 if good.text() == Some("good") && frame.code().0 == 1007),
             "together {together}: {events:?}"
+        );
+    }
+}
+
+/// As above, where both come with the acceptance, before `on_open` was called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_with_the_acceptance_is_handled_before_a_violation_behind_it_is_answered() {
+    for _ in 0..100 {
+        let probe = Probe::default().on_message(|session, message| async move {
+            session.send(message).await.unwrap();
+        });
+        let (builder, mut server) = builder(probe);
+        let prepared = builder.auto_reconnect(false).build().unwrap();
+        let serve = async {
+            let mut peer = server.accept().await;
+            peer.send_lent(&[(MessageKind::Text, b"good"), (MessageKind::Text, b"\xff")]);
+            rest_of(&mut peer).await
+        };
+        let (engine, events) = within_real(async { tokio::join!(prepared.start(), serve) }).await;
+        engine.unwrap();
+        assert!(
+            matches!(&events[..], [PeerEvent::Message(_), PeerEvent::Close(Some(frame)), ..]
+                if frame.code().0 == 1007),
+            "{events:?}"
         );
     }
 }
