@@ -243,3 +243,30 @@ fn kind_of_close_cause(cause: &CloseCause) -> FailureKind {
         CloseCause::Stopped | CloseCause::Restarted => FailureKind::Closed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_proxy_refuses_counts_by_its_status() {
+        for (kind, status, expected) in [
+            (ConnectErrorKind::Proxy, None, FailureKind::Network),
+            (ConnectErrorKind::Proxy, Some(403), FailureKind::Network),
+            (ConnectErrorKind::Proxy, Some(404), FailureKind::Network),
+            (ConnectErrorKind::Proxy, Some(429), FailureKind::Unavailable),
+            (ConnectErrorKind::Proxy, Some(503), FailureKind::Unavailable),
+            (ConnectErrorKind::ProxyAuth, None, FailureKind::Rejected),
+            (ConnectErrorKind::ProxyAuth, Some(407), FailureKind::Rejected),
+        ] {
+            let mut error = ConnectError::new(kind);
+            if let Some(status) = status {
+                let mut response = HandshakeResponse::accepted();
+                response.status = StatusCode::from_u16(status).unwrap();
+                error = error.with_response(response);
+            }
+            let cause = FailureCause::Attempt(error.into());
+            assert_eq!(cause.kind(), expected, "{kind:?} {status:?}");
+        }
+    }
+}

@@ -214,6 +214,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_delay_is_counted_from_the_last_attempt_not_from_the_first() {
+        let (winner, begun, took) =
+            raced(&[Fate::Refused(5), Fate::BlackHole, Fate::Open(10)], 250).await;
+        assert_eq!(winner.unwrap(), 2);
+        assert_eq!((begun, took), (vec![0, 5, 255], millis(265)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_slow_first_address_still_wins_if_it_is_done_first() {
         let fates = [Fate::Open(300), Fate::Open(100), Fate::Open(1)];
         let (winner, begun, took) = raced(&fates, 250).await;

@@ -1,6 +1,7 @@
 //! Redirects that are followed by option, against scripted servers.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use tokio::io::AsyncWriteExt;
@@ -58,7 +59,9 @@ async fn a_redirect_is_followed_and_the_last_url_is_told() {
     })
     .await;
     let dialer = dialer(Redirects::up_to(2), &[]);
+    let begun = Instant::now();
     let dialed = dialer.dial(&request(&format!("ws://{address}/a"))).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(9), "a body was waited for, up to 10 s");
     assert_eq!(dialed.url.as_str(), format!("ws://{address}/open"));
     assert_eq!(dialed.response.status, 101);
     for path in ["/a", "/b?c=d", "/open"] {
