@@ -129,7 +129,7 @@ async fn credentials_that_are_wrong_or_missing_are_an_error_of_their_own<A: Adap
     let auth = ConnectErrorKind::ProxyAuth;
     let (wrong, missing) = match forward {
         // Which says "Unauthorized" where RFC 9110 has another status for it.
-        Forward::Tinyproxy => ((ConnectErrorKind::Proxy, Some(401)), (auth, Some(407))),
+        Forward::Tinyproxy => ((auth, Some(401)), (auth, Some(407))),
         Forward::Squid => ((auth, Some(407)), (auth, Some(407))),
         Forward::Microsocks => ((auth, None), (auth, None)),
         Forward::Danted => unreachable!("it asks for none"),

@@ -147,6 +147,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let wake_at = self.lifecycle.poll_timeout().map(Instant::from_std);
         let timeout = async {
             match wake_at {
+                // A sleep takes a millisecond at least: without a backoff that is most of a reconnect.
+                Some(at) if at <= Instant::now() => {}
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }

@@ -43,7 +43,10 @@ fn judge(answer: Answer) -> Result<(), ConnectError> {
     let status = answer.head.status;
     if !status.is_success() {
         let kind = match status {
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => ConnectErrorKind::ProxyAuth,
+            // Nothing was forwarded yet: a 401 is the proxy's own too. tinyproxy says so of a wrong password.
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
+                ConnectErrorKind::ProxyAuth
+            }
             _ => ConnectErrorKind::Proxy,
         };
         return Err(ConnectError::new(kind).with_response(answer.into_response()));

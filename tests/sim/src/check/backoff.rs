@@ -21,6 +21,8 @@ struct Checking<'a> {
     /// What the policy said last, and when.
     delay: Option<Asked>,
     floor: Duration,
+    /// The last verdict was that another attempt is of no use.
+    fatal: bool,
     retry: u32,
     /// A restart was wanted since the last dial.
     restart: bool,
@@ -54,6 +56,7 @@ pub(super) fn check(story: &Story<'_>, verdict: &mut Verdict) {
         verdict,
         delay: None,
         floor: Duration::ZERO,
+        fatal: false,
         retry: 0,
         restart: false,
         cut: false,
@@ -76,6 +79,7 @@ impl Checking<'_> {
                     Ruling::Retry(floor) | Ruling::Refresh(floor) => *floor,
                     Ruling::Fatal => Duration::ZERO,
                 };
+                self.fatal = matches!(ruling, Ruling::Fatal);
             }
             What::Request { op: Op::Restart | Op::RestartSession(_) } => self.restart = true,
             What::End { callback: Callback::OnOpen, session, how: How::Well, .. } => {
@@ -126,8 +130,14 @@ impl Checking<'_> {
         if self.dials == 1 {
             return;
         }
+        let fatal = std::mem::take(&mut self.fatal);
         let Some(Asked { at: asked, delay, floor, first }) = self.delay.take() else {
-            return self.verdict.broken(at, WAITS, "the policy was not asked");
+            // The first restart that is asked for undoes a fatal verdict at once.
+            if !(fatal && restart && !self.cut) {
+                self.verdict.broken(at, WAITS, "the policy was not asked");
+            }
+            self.cut = true;
+            return;
         };
         self.verdict.look(WAITS);
         let due = asked + delay + floor;
@@ -140,7 +150,8 @@ impl Checking<'_> {
         }
         if let Some(most) = self.story.scenario.options.max_attempts {
             let what = format!("attempt {} of {most}", self.spent);
-            self.verdict.demand(self.spent <= most, at, BUDGET, what);
+            // A restart that is asked for as the budget is found to be spent undoes that.
+            self.verdict.demand(self.spent <= most || restart, at, BUDGET, what);
         }
     }
 }
