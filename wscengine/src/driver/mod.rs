@@ -1,6 +1,7 @@
 //! The only part that knows both the lifecycle and the runtime: carries out actions, and turns what comes of them
 //! into events. It decides nothing.
 
+mod attempts;
 mod calls;
 mod spans;
 mod tasks;
@@ -8,30 +9,26 @@ mod tasks;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 use uuid::Uuid;
 
-use crate::config::{Config, check_request};
+use crate::config::Config;
 use crate::connection::{Command, ConnectionTask, Grant};
 use crate::dispatch::Calls;
 use crate::engine::{Control, Request, as_callbacks_of};
-use crate::error::{
-    CloseError, CloseErrorKind, PauseError, RequestError, RequestErrorKind, SendErrorKind,
-};
+use crate::error::{CloseError, CloseErrorKind, PauseError, SendErrorKind};
 use crate::exclusive::Exclusive;
 use crate::factory::{HandshakeRequest, NextAttempt};
-use crate::handler::{Callback, CloseCause, Handler};
+use crate::handler::{CloseCause, Handler};
 use crate::inbox::Inbox;
 use crate::lifecycle::{Action, CallResult, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
 use crate::message::CloseFrame;
 use crate::outbound::{Lane, SendQueue};
 use crate::session::{Inner, Session};
 use crate::status::{Counters, OutcomeKind, Status};
-use crate::telemetry;
 use crate::transport::{Connected, HandshakeResponse, Transport};
 use calls::Gate;
 use spans::Spans;
@@ -225,54 +222,6 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.handle(Event::Session { epoch, event });
     }
 
-    fn on_request_done(&mut self, epoch: Epoch, result: tasks::RequestResult) -> SessionEvent {
-        // One that came though it was told to go is dropped here.
-        let wanted = epoch == self.lifecycle.epoch() && self.lifecycle.state().wants_request();
-        match result {
-            tasks::RequestResult::Made(request) if wanted => match check_request(&request) {
-                Ok(()) => {
-                    self.made = Some(request);
-                    SessionEvent::RequestMade
-                }
-                Err(error) => SessionEvent::RequestFailed(RequestError::with_source(
-                    RequestErrorKind::Invalid,
-                    error,
-                )),
-            },
-            tasks::RequestResult::Failed(error) if wanted => SessionEvent::RequestFailed(error),
-            tasks::RequestResult::Made(_)
-            | tasks::RequestResult::Failed(_)
-            | tasks::RequestResult::Abandoned => SessionEvent::DialAbandoned,
-        }
-    }
-
-    fn on_dial_done(
-        &mut self,
-        epoch: Epoch,
-        result: tasks::DialResult<T::Connection>,
-    ) -> SessionEvent {
-        match result {
-            // One that came though it was told to go is dropped here.
-            tasks::DialResult::Connected(connected)
-                if epoch == self.lifecycle.epoch() && self.lifecycle.state().wants_dial() =>
-            {
-                self.dialed = Some(connected);
-                SessionEvent::Dialed
-            }
-            tasks::DialResult::Connected(_) | tasks::DialResult::Abandoned => {
-                SessionEvent::DialAbandoned
-            }
-            tasks::DialResult::Failed(_) if !self.lifecycle.state().wants_dial() => {
-                SessionEvent::DialAbandoned
-            }
-            tasks::DialResult::Failed(error) => {
-                let now = SystemTime::now();
-                let retry_after = error.response().and_then(|response| response.retry_after(now));
-                SessionEvent::DialFailed { error, retry_after }
-            }
-        }
-    }
-
     /// Carries out all that the lifecycle wants done.
     fn perform(&mut self) {
         while let Some(action) = self.lifecycle.poll_action() {
@@ -320,37 +269,6 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 Action::DropAll => self.tasks.abort_all(),
             }
         }
-    }
-
-    fn make_request(&mut self, epoch: Epoch, next: NextAttempt) {
-        self.begin_attempt();
-        let Some(factory) = self.config.factory.clone() else { return };
-        let span = self.spans.parent_of(Callback::OnOpen).clone();
-        self.tasks.request(epoch, factory, next, span);
-    }
-
-    fn dial(&mut self, epoch: Epoch) {
-        if self.config.factory.is_none() {
-            self.begin_attempt();
-        }
-        self.dialled = self.made.take();
-        let Some(mut request) = self.config.base.request(self.dialled.clone()) else { return };
-        self.url = Some(request.url.clone());
-        let span = self.spans.dialing(&request);
-        if self.config.propagate
-            && !request.headers.contains_key("traceparent")
-            && let Some(value) = telemetry::traceparent(&span)
-        {
-            request.headers.insert("traceparent", value);
-        }
-        tracing::debug!(parent: &span, attempt = self.lifecycle.attempt(), "dialing");
-        self.tasks.dial(epoch, self.transport.clone(), request, span);
-    }
-
-    fn begin_attempt(&mut self) {
-        Counters::add(&self.outlets.counters.attempts, 1);
-        self.link = None;
-        self.spans.attempting(self.lifecycle.sessions() > 0, self.lifecycle.attempt());
     }
 
     /// Makes a session of the connection that was dialled, and starts its task. `on_open` holds it at first.
