@@ -54,18 +54,9 @@ impl Base {
             Some(made) => made,
             None => HandshakeRequest::from(self.url.clone()?),
         };
-        let mut headers = made.headers;
-        for name in self
-            .headers
-            .keys()
-            .filter(|name| !headers.contains_key(*name))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            for value in self.headers.get_all(&name) {
-                headers.append(name.clone(), value.clone());
-            }
-        }
+        let mut headers = self.headers.clone();
+        // All values of a name that the factory has come in place of the builder's.
+        headers.extend(made.headers);
         let subprotocols = match made.subprotocols {
             none if none.is_empty() => self.subprotocols.clone(),
             some => some,

@@ -25,8 +25,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         if self.config.factory.is_none() {
             self.begin_attempt();
         }
-        self.dialled = self.made.take();
-        let Some(mut request) = self.config.base.request(self.dialled.clone()) else { return };
+        self.last_request = self.made.take();
+        let Some(mut request) = self.config.base.request(self.last_request.clone()) else { return };
         self.url = Some(request.url.clone());
         let span = self.spans.dialing(&request);
         if self.config.propagate

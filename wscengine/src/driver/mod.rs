@@ -49,7 +49,7 @@ pub(crate) struct Driver<T: Transport, H> {
     /// What the request factory gave, until it is dialled.
     made: Option<HandshakeRequest>,
     /// What it gave for the last dial.
-    dialled: Option<HandshakeRequest>,
+    last_request: Option<HandshakeRequest>,
     /// A connection that was dialled, until its session is made.
     dialed: Option<Connected<T::Connection>>,
     /// That of an `on_open` which was done at once, until what follows from that is carried out.
@@ -109,7 +109,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             outlets,
             tasks: Tasks::new(),
             made: None,
-            dialled: None,
+            last_request: None,
             dialed: None,
             gate: None,
             url: None,
@@ -228,7 +228,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             match action {
                 Action::MakeRequest { epoch, attempt, elapsed, failure, refresh } => {
                     let url = self.config.base.url.clone();
-                    let previous = self.dialled.clone();
+                    let previous = self.last_request.clone();
                     let next = NextAttempt { attempt, elapsed, failure, refresh, url, previous };
                     self.make_request(epoch, next);
                 }
