@@ -3,6 +3,8 @@
 //! An adapter only translates. It dials, frames and unframes; it neither reconnects nor keeps time nor
 //! calls user code. [`testing::conformance`](crate::testing::conformance) checks what is asked here.
 
+mod frames;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
