@@ -11,7 +11,9 @@ use wscengine::{
     EngineBuilder, Exclusive, Failure, Handler, HandlerError, Message, NoBackoff, Opened,
     ReadError, ReadErrorKind, Session, Verdict,
 };
-use wscengine_tungstenite::TungsteniteTransport;
+use wscengine_dial::Dialer;
+
+use crate::adapter::Adapter;
 
 /// A callback, and what of its arguments tests look at.
 #[derive(Clone, Debug)]
@@ -151,15 +153,15 @@ impl Classifier for AlwaysRetry {
 }
 
 /// An engine to be over real sockets, which reconnects without a delay, whatever failed.
-pub fn builder<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
-    let transport = TungsteniteTransport::new();
+pub fn builder<A: Adapter, H: Handler>(url: &str, handler: H) -> EngineBuilder<A::Transport, H> {
+    let transport = A::transport(Dialer::default());
     Engine::builder(transport, handler).url(url).backoff(NoBackoff).classifier(AlwaysRetry)
 }
 
 /// An engine connected to `url`, and what its handler reports after the first `on_open`.
-pub async fn open(url: &str) -> (Engine, Events) {
+pub async fn open<A: Adapter>(url: &str) -> (Engine, Events) {
     let (reporter, mut events) = Reporter::new();
-    let engine = within(builder(url, reporter).build().unwrap().start()).await.unwrap();
+    let engine = within(builder::<A, _>(url, reporter).build().unwrap().start()).await.unwrap();
     assert!(!events.opened().await);
     (engine, events)
 }

@@ -175,9 +175,14 @@ impl RawConnection {
         }
     }
 
+    /// Ends this direction with FIN: nothing more is written, and the client need not wait for more.
+    pub async fn end(&mut self) {
+        let _ = within(self.stream.shutdown()).await;
+    }
+
     /// Ends the connection with FIN, and waits until the client has ended it too.
     pub async fn finish(mut self) {
-        let _ = self.stream.shutdown().await;
+        self.end().await;
         let mut rest = [0; 4096];
         while within(self.stream.read(&mut rest)).await.is_ok_and(|count| count > 0) {}
     }

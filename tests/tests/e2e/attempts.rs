@@ -1,9 +1,10 @@
-//! What spans and logs say of attempts that fail, and of an engine that gives up.
+//! What spans and logs say of what fails, and of an engine that gives up: over the in-memory transport.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use e2e::{Spans, within};
+use e2e::{Recorded, Spans, within};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use wscengine::testing::memory::{self, Fault};
 use wscengine::transport::HandshakeResponse;
@@ -42,7 +43,7 @@ async fn a_stop_while_the_request_is_made_is_no_error_of_the_attempt() {
         server.script([Fault::Hang]);
         let mut builder = Engine::builder(transport, Quiet).url("ws://server.test/");
         if with_factory {
-            builder = builder.request_factory(request_fn(|_| std::future::pending()));
+            builder = builder.request_factory(request_fn(|_| pending()));
         }
         let prepared = builder.subscriber(spans.subscriber()).build().unwrap();
         let control = prepared.control();
@@ -52,6 +53,49 @@ async fn a_stop_while_the_request_is_made_is_no_error_of_the_attempt() {
         within(started).await.unwrap().unwrap_err();
         assert_eq!(error_type(&spans, "wscengine.background.start"), [None], "{with_factory}");
     }
+}
+
+fn failed(span: &Recorded) -> bool {
+    span.fields.get("otel.status_code").is_some_and(|status| status == "ERROR")
+}
+
+struct Panics;
+
+impl Handler for Panics {
+    async fn on_message(&self, _: &Session, message: Message<'_>) {
+        match message.text() {
+            Some("panic") => panic!("as the test wants it"),
+            Some("hang") => pending().await,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn g14_spans_of_what_failed_have_status_error_and_no_others() {
+    let spans = Spans::default();
+    let (transport, mut server) = memory::transport();
+    server.script([Fault::Refuse(ConnectErrorKind::Connect.into())]);
+    let prepared = Engine::builder(transport, Panics).url("ws://server.test/").retry_first(true);
+    let prepared = prepared.subscriber(spans.subscriber()).build().unwrap();
+    let (engine, peer) = within(async { tokio::join!(prepared.start(), server.accept()) }).await;
+    let engine = engine.unwrap();
+    peer.send("fine");
+    peer.send("panic");
+    peer.send("fine");
+    within(engine.ping()).await.unwrap();
+    peer.reset();
+    let _second = within(server.accept()).await;
+    within(engine.stop()).await;
+
+    let statuses = |name: &str| spans.named(name).iter().map(failed).collect::<Vec<_>>();
+    assert_eq!(statuses("websocket.dial"), [true, false, false]);
+    assert_eq!(statuses("wscengine.callback.on_message"), [false, true, false]);
+    assert_eq!(statuses("wscengine.start"), [false]);
+    assert_eq!(statuses("wscengine.stop"), [false]);
+    assert!(statuses("wscengine.background.shutdown")[0]);
+    let dial = &spans.named("websocket.dial")[0];
+    assert_eq!(dial.fields.get("error.type").map(String::as_str), Some("connect"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,15 +2,12 @@
 
 use std::env;
 
-use e2e::{Reporter, within};
+use e2e::{Adapter, Reporter, Sockudo, Tungstenite, within};
 use tokio::task::spawn_blocking;
 use wscengine::{AttemptError, ConnectErrorKind, StartError};
 use wscengine_dial::{Dialer, Proxies, StaticResolver, TcpConnector};
 
-use crate::harness::{
-    Adapter, CREDENTIALS, Forward, Sockudo, Tungstenite, User, bound_to_us, echoes, over, rooms,
-    started_over,
-};
+use crate::harness::{CREDENTIALS, Forward, User, bound_to_us, echoes, over, rooms, started_over};
 
 /// Where the echo is, to the test that runs in an environment of its own.
 const URL: &str = "ECHO_URL";

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use e2e::{Authority, Events, Reporter, within};
+use e2e::{Adapter, Authority, Events, Reporter, within};
 use wscengine::{
     AttemptError, CloseCause, ConnectError, ConnectErrorKind, Engine, Initiator, Phase,
     ReadErrorKind, StartError,
@@ -12,7 +12,7 @@ use wscengine::{
 use wscengine_dial::{Dialer, StaticResolver, TcpConnector};
 
 use crate::harness::{
-    Adapter, CREDENTIALS, Forward, Port, Proxy, echoes, over, reopened, rooms, started_over,
+    CREDENTIALS, Forward, Port, Proxy, echoes, over, reopened, rooms, started_over,
 };
 
 /// The pings of tests in which a proxy falls silent.

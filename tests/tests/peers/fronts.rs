@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use e2e::{Authority, Event, Events, within};
+use e2e::{Adapter, Authority, Event, Events, within};
 use wscengine::{AttemptError, Engine, Initiator, ReadErrorKind};
 use wscengine_dial::Dialer;
 
-use crate::harness::{Adapter, Front, Port, Proxy, echoes, reopened, rooms, started_over};
+use crate::harness::{Front, Port, Proxy, echoes, reopened, rooms, started_over};
 
 /// What a proxy lets a connection be idle, where that matters.
 const IDLE: &str = "2s";

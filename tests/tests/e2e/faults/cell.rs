@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::proxy::{Corrupt, Link};
-use e2e::{Proxy, within};
+use e2e::{Adapter, Proxy, within};
 use tokio::task::JoinHandle;
 use wscengine::{Engine, ExponentialBackoff, SendError, StartError};
+use wscengine_dial::Dialer;
 use wscengine_rooms_server::{Config, RunningServer};
 
-use super::Adapter;
 use super::clients::{Holding, PADDING, send_on};
 use super::handler::{Gates, Journal, PROBE, Reporter, Told};
 use super::peer::{PUSH, Peer};
 use super::table::{Expected, Fault, KICKED, Situation, expected};
-use crate::echo::rooms;
+use crate::rooms;
 
 /// Does it all.
 pub(crate) async fn run<A: Adapter>(fault: Fault, situation: Situation) {
@@ -227,7 +227,7 @@ fn prepare<A: Adapter>(
 ) -> impl Future<Output = Result<Engine, StartError>> + use<A> {
     let quick =
         ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(20));
-    let mut builder = Engine::builder(A::transport(), reporter)
+    let mut builder = Engine::builder(A::transport(Dialer::default()), reporter)
         .url(format!("ws://{}/echo", proxy.addr()))
         .backoff(quick)
         .retry_first(true)

@@ -13,27 +13,10 @@ mod verdict;
 use std::fs;
 use std::path::Path;
 
-use wscengine::transport::Transport;
-
-/// What the table is gone through with.
-pub(crate) trait Adapter: 'static {
-    type Transport: Transport;
-
-    fn transport() -> Self::Transport;
-}
-
 macro_rules! adapters {
-    ($($name:ident: $transport:ty = $make:expr;)*) => {$(
+    ($($name:ident: $adapter:ident;)*) => {$(
         mod $name {
-            struct Chosen;
-
-            impl super::Adapter for Chosen {
-                type Transport = $transport;
-
-                fn transport() -> $transport {
-                    $make
-                }
-            }
+            use e2e::$adapter as Chosen;
 
             faults! {
                 reset: Reset,
@@ -96,8 +79,8 @@ macro_rules! situations {
 }
 
 adapters! {
-    sockudo: wscengine_sockudo::SockudoTransport = wscengine_sockudo::SockudoTransport::new();
-    tungstenite: wscengine_tungstenite::TungsteniteTransport = wscengine_tungstenite::TungsteniteTransport::new();
+    sockudo: Sockudo;
+    tungstenite: Tungstenite;
 }
 
 #[test]

@@ -10,7 +10,6 @@ use wscengine::{
     Session, Status,
 };
 use wscengine_rooms_server::{Config, RunningServer, Server};
-use wscengine_tungstenite::TungsteniteTransport;
 
 /// `rooms-server`, in our own process, as what proxies lead to.
 pub(crate) async fn rooms(address: impl ToString) -> RunningServer {
@@ -29,11 +28,6 @@ pub(crate) fn over<T: Transport, H: Handler>(
     Engine::builder(transport, handler).url(url).backoff(backoff)
 }
 
-/// Such a builder, for the tests that know one adapter.
-pub(crate) fn quick<H: Handler>(url: &str, handler: H) -> EngineBuilder<TungsteniteTransport, H> {
-    over(TungsteniteTransport::new(), url, handler)
-}
-
 /// Starts an engine that reports, changed by `with`. The first `on_open` is taken from its events.
 pub(crate) async fn started_over<T: Transport>(
     transport: T,
@@ -45,16 +39,6 @@ pub(crate) async fn started_over<T: Transport>(
     let engine = within(prepared.start()).await.unwrap();
     assert!(!events.opened().await);
     (engine, events)
-}
-
-/// The same, for the tests that know one adapter.
-pub(crate) async fn started(
-    url: &str,
-    with: impl FnOnce(
-        EngineBuilder<TungsteniteTransport, Reporter>,
-    ) -> EngineBuilder<TungsteniteTransport, Reporter>,
-) -> (Engine, Events) {
-    started_over(TungsteniteTransport::new(), url, with).await
 }
 
 /// Waits until the engine is back in a new session in which an echo arrives. Attempts that fail meanwhile are counted.

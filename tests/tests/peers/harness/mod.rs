@@ -1,6 +1,5 @@
 //! The peers and proxies as child processes, the link between them and the engine, and handlers of the tests.
 
-mod adapter;
 mod forward;
 mod front;
 mod handlers;
@@ -9,12 +8,9 @@ mod peer;
 mod programs;
 mod proxy;
 
-pub(crate) use adapter::{Adapter, Sockudo, Tungstenite};
 pub(crate) use forward::{CREDENTIALS, Forward};
 pub(crate) use front::Front;
-pub(crate) use handlers::{
-    Busy, Farewell, echoes, over, quick, reopened, rooms, started, started_over,
-};
+pub(crate) use handlers::{Busy, Farewell, echoes, over, reopened, rooms, started_over};
 pub(crate) use namespace::in_namespace;
 pub(crate) use peer::{Peer, Server};
 pub(crate) use programs::{User, bound_to_us};
@@ -44,14 +40,14 @@ macro_rules! for_each_server {
 }
 
 /// Makes a module for each adapter, with all the named tests: functions of the module `$home`, generic over the
-/// [`Adapter`], that take `$with`.
+/// [`Adapter`](e2e::Adapter), that take `$with`.
 macro_rules! for_each_adapter {
     ($home:ident, $with:expr; $($test:ident),+ $(,)?) => {
         mod tungstenite {
             $(
                 #[tokio::test]
                 async fn $test() {
-                    crate::$home::$test::<crate::harness::Tungstenite>($with).await;
+                    crate::$home::$test::<e2e::Tungstenite>($with).await;
                 }
             )+
         }
@@ -60,7 +56,7 @@ macro_rules! for_each_adapter {
             $(
                 #[tokio::test]
                 async fn $test() {
-                    crate::$home::$test::<crate::harness::Sockudo>($with).await;
+                    crate::$home::$test::<e2e::Sockudo>($with).await;
                 }
             )+
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use e2e::proxy::End;
-use e2e::{Event, Proxy, RawServer, Reporter, builder, frame, within};
+use e2e::{Event, Proxy, RawServer, Reporter, frame, within};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use wscengine::{
@@ -16,7 +16,8 @@ use wscengine::{
 };
 use wscengine_rooms_server::{Config, RunningServer};
 
-use crate::echo::rooms;
+use super::{builder, open};
+use crate::rooms;
 
 const BEAT: Duration = Duration::from_millis(300);
 
@@ -204,7 +205,7 @@ fn short(cause: &CloseCause) -> &'static str {
 #[tokio::test]
 async fn survey_17_a_read_given_up_in_the_middle_of_a_message_costs_nothing() {
     let (_server, proxy, url) = behind_a_proxy().await;
-    let (engine, mut events) = e2e::open(&url).await;
+    let (engine, mut events) = open(&url).await;
     let mut conn = within(engine.pause()).await.unwrap();
     proxy.to_client().drip();
     let mut given_up = 0;

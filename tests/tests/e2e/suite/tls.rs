@@ -1,15 +1,15 @@
 //! `wss` end to end: `rooms-server` behind TLS, with a certificate made for the test.
 
-use e2e::{Authority, Reporter, within};
+use e2e::{Adapter, Authority, Reporter, within};
 use wscengine::{AttemptError, ConnectErrorKind, Engine, StartError};
 use wscengine_dial::Dialer;
 use wscengine_rooms_server::Config;
-use wscengine_tungstenite::TungsteniteTransport;
 
-use crate::echo::rooms;
+use super::Chosen;
+use crate::rooms;
 
-fn transport(trusted: &Authority) -> TungsteniteTransport {
-    TungsteniteTransport::new().dialer(Dialer::default().tls(trusted.trusted()))
+fn trusting(authority: &Authority) -> <Chosen as Adapter>::Transport {
+    Chosen::transport(Dialer::default().tls(authority.trusted()))
 }
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn messages_come_back_over_wss_and_after_a_reconnect_too() {
     let port = authority.terminate(server.local_addr()).await.port();
     let (reporter, mut events) = Reporter::new();
     let url = format!("wss://localhost:{port}/echo");
-    let prepared = Engine::builder(transport(&authority), reporter)
+    let prepared = Engine::builder(trusting(&authority), reporter)
         .url(url)
         .backoff(wscengine::NoBackoff)
         .build()
@@ -49,7 +49,7 @@ async fn a_certificate_that_is_not_trusted_or_for_another_name_fails_the_start()
     let server = rooms(Config::default()).await;
     let port = trusted.terminate(server.local_addr()).await.port();
     for (client, host) in
-        [(transport(&Authority::new()), "localhost"), (transport(&trusted), "127.0.0.1")]
+        [(trusting(&Authority::new()), "localhost"), (trusting(&trusted), "127.0.0.1")]
     {
         let url = format!("wss://{host}:{port}/echo");
         let prepared = Engine::builder(client, Reporter::new().0).url(url).build().unwrap();

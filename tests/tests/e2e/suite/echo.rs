@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use e2e::{Reporter, builder, open, within};
+use e2e::{Reporter, within};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use wscengine::{Handler, Message, OutcomeKind, Session};
-use wscengine_rooms_server::{Config, RunningServer, Server};
+use wscengine_rooms_server::Config;
 
-pub(crate) async fn rooms(config: Config) -> RunningServer {
-    Server::bind("127.0.0.1:0", config).await.unwrap().spawn()
-}
+use super::{builder, open};
+use crate::rooms;
 
 #[tokio::test]
 async fn text_and_binary_of_any_size_come_back_as_they_were() {

@@ -3,8 +3,10 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use e2e::{Opening, RawServer, Reporter, builder, within};
+use e2e::{Opening, RawServer, Reporter, within};
 use wscengine::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
+
+use super::builder;
 
 /// What `start()` says about a server that answers so.
 async fn refused(answer: impl Fn(&Opening) -> Vec<u8>) -> ConnectError {

@@ -6,7 +6,8 @@ use e2e::within;
 use serde_json::json;
 use wscengine::{CloseCause, Initiator, ReadErrorKind};
 
-use crate::harness::{Server, for_each_server, reopened, started};
+use super::started;
+use crate::harness::{Server, for_each_server, reopened};
 
 for_each_server! {
     a_killed_peer_is_a_reset_and_is_found_again_on_its_port,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use e2e::{RawServer, Reporter, builder, within};
+use e2e::{RawServer, Reporter, within};
 use wscengine::{CloseCause, Initiator};
+
+use super::builder;
 
 #[tokio::test]
 async fn a03_the_close_of_the_peer_is_answered() {

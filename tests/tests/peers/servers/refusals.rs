@@ -8,7 +8,8 @@ use e2e::{Event, Reporter, within};
 use serde_json::json;
 use wscengine::{AttemptError, BearerToken, Initiator, OutcomeKind};
 
-use crate::harness::{Server, for_each_server, quick, reopened, started};
+use super::{quick, started};
+use crate::harness::{Server, for_each_server, reopened};
 
 for_each_server! {
     a_401_is_answered_with_a_fresh_token,

@@ -1,9 +1,10 @@
 //! Messages and pings, both ways.
 
-use e2e::{open, within};
+use e2e::within;
 use serde_json::{Value, json};
 use wscengine::OutcomeKind;
 
+use super::open;
 use crate::harness::{Server, for_each_server};
 
 for_each_server! {

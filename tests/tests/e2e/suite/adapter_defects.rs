@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use e2e::{Event, Events, Frame, RawConnection, RawServer, Reporter, builder, frame, within};
+use e2e::{Adapter, Event, Events, Frame, RawConnection, RawServer, Reporter, frame, within};
 use tokio::time::timeout;
 use wscengine::{
     Engine, EngineBuilder, Initiator, Message, PingError, ReadErrorKind, SendErrorKind,
 };
-use wscengine_tungstenite::TungsteniteTransport;
 
-type Builder = EngineBuilder<TungsteniteTransport, Reporter>;
+use super::{Chosen, builder};
+
+type Builder = EngineBuilder<<Chosen as Adapter>::Transport, Reporter>;
 
 /// An engine and its first connection.
 async fn open(

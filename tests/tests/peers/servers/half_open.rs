@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::time::interval;
 use wscengine::{CloseCause, Closed, Initiator};
 
-use crate::harness::{Server, in_namespace, reopened, started};
+use super::started;
+use crate::harness::{Server, in_namespace, reopened};
 
 const PING_INTERVAL: Duration = Duration::from_millis(500);
 const PING_TIMEOUT: Duration = Duration::from_millis(500);

@@ -4,7 +4,8 @@ use e2e::within;
 use serde_json::json;
 use wscengine::{CloseFrame, Initiator, OutcomeKind};
 
-use crate::harness::{Farewell, Server, for_each_server, quick, reopened, started};
+use super::{quick, started};
+use crate::harness::{Farewell, Server, for_each_server, reopened};
 
 for_each_server! {
     the_peers_code_and_reason_reach_on_close,

@@ -4,7 +4,8 @@ use e2e::{Event, Reporter, within};
 use serde_json::{Value, json};
 use wscengine::{AttemptError, ConnectErrorKind, StartError};
 
-use crate::harness::{Server, for_each_server, quick};
+use super::quick;
+use crate::harness::{Server, for_each_server};
 
 for_each_server! {
     a_subprotocol_is_agreed_upon,

@@ -1,7 +1,9 @@
 //! Frames that break RFC 6455: `on_read_error` with the right kind, the right close code on the wire, a new session.
 
-use e2e::{Event, RawServer, Reporter, builder, frame, within};
+use e2e::{Event, RawServer, Reporter, frame, within};
 use wscengine::{Engine, Initiator, ReadErrorKind};
+
+use super::builder;
 
 const LIMIT: usize = 64 << 10;
 
@@ -29,6 +31,7 @@ async fn each_is(kind: ReadErrorKind, code: u16, violations: &[(&str, Vec<u8>)])
         assert_eq!((closed.initiator, closed.restarting), (Initiator::Lost, true), "{what}");
         let told = connection.frame().await.unwrap_or_else(|| panic!("{what}: no close frame"));
         assert_eq!(told.close_code(), Some(code), "{what}");
+        connection.end().await;
         assert_eq!(connection.frame().await, None, "{what}: something came after the close frame");
         connection = server.accept().await;
         assert!(events.opened().await, "{what}");
@@ -128,6 +131,7 @@ async fn messages_before_a_violation_in_the_same_segment_are_handled() {
     assert_eq!(events.message().await.payload(), b"two");
     assert_eq!(events.read_error().await, ReadErrorKind::Protocol);
     events.closed().await;
+    connection.end().await;
     let second = server.accept().await;
     assert!(events.opened().await);
     drop(second);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use e2e::{Event, Reporter, builder, open, within};
+use e2e::{Event, Reporter, within};
 use wscengine::{
     AttemptError, CloseCause, ExponentialBackoff, Initiator, OutcomeKind, ReadErrorKind, Status,
 };
 use wscengine_rooms_server::{Config, Server};
 
-use crate::echo::rooms;
+use super::{builder, open};
+use crate::rooms;
 
 #[tokio::test]
 async fn a_dropped_connection_is_replaced_and_on_open_says_that_it_restarts() {

@@ -1,4 +1,4 @@
-//! Both adapters, for the tests that go through all they do with each.
+//! Both adapters, for what is gone through with each.
 
 use wscengine::transport::Transport;
 use wscengine_dial::Dialer;
@@ -6,7 +6,8 @@ use wscengine_sockudo::SockudoTransport;
 use wscengine_tungstenite::TungsteniteTransport;
 
 /// What a test is gone through with.
-pub(crate) trait Adapter: 'static {
+pub trait Adapter: 'static {
+    /// Its transport.
     type Transport: Transport;
 
     /// One that dials with `dialer`.
@@ -14,10 +15,12 @@ pub(crate) trait Adapter: 'static {
 }
 
 /// `wscengine-tungstenite`
-pub(crate) struct Tungstenite;
+#[derive(Debug)]
+pub struct Tungstenite;
 
 /// `wscengine-sockudo`
-pub(crate) struct Sockudo;
+#[derive(Debug)]
+pub struct Sockudo;
 
 impl Adapter for Tungstenite {
     type Transport = TungsteniteTransport;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use e2e::{open, within};
+use e2e::within;
 use serde_json::{Value, json};
 
-use crate::harness::{Busy, Peer, Server, for_each_server, quick};
+use super::{open, quick};
+use crate::harness::{Busy, Peer, Server, for_each_server};
 
 for_each_server! {
     an_idle_engine_that_never_sends_answers_each_ping,
