@@ -6,14 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_read_buf;
 use wscengine::transport::{Batch, Connection, Limits, Outgoing};
 use wscengine::{CloseFrame, ConnectError, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 use wscengine_dial::{Extension, Stream};
+use wscengine_frames::MAX_CONTROL;
 
 use crate::convert::{io_failed, write_failed};
 use crate::deflate::{Agreement, Deflate};
-use crate::header::MAX_CONTROL;
 use crate::reader::{Reader, Request};
 use crate::writer::Writer;
 
@@ -162,17 +161,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut came = Poll::Pending;
         while self.reader.has_room() && matches!(self.reading, Reading::Open) {
-            let stream = Pin::new(&mut self.stream);
-            let Poll::Ready(read) = poll_read_buf(stream, cx, self.reader.space()) else {
+            let Poll::Ready(read) = self.reader.poll_read(&mut self.stream, cx) else {
                 return came;
             };
             came = Poll::Ready(());
             match read {
                 Ok(0) => self.reading = Reading::Ended(None),
-                Ok(count) => {
-                    self.bytes_read += count as u64;
-                    self.reader.filled(count);
-                }
+                Ok(count) => self.bytes_read += count as u64,
                 Err(error) => self.reading = Reading::Ended(Some(io_failed(error))),
             }
         }

@@ -1,7 +1,8 @@
 //! The fast transport of [`wscengine`], with permessage-deflate (RFC 7692): it frames with the sans-I/O core of sockudo-ws.
 //!
-//! [`SockudoTransport`] dials through [`wscengine_dial`], as every adapter does; I/O, buffers and masks are its own. It is
-//! put in the place of another by one line:
+//! [`SockudoTransport`] dials through [`wscengine_dial`], as every adapter does; whole messages, buffers and masks are
+//! [`wscengine_frames`]'s, parts of messages, compressed ones and close frames the core's. It
+//! is put in the place of another by one line:
 //!
 //! ```no_run
 //! use wscengine::{Engine, Handler, Message, Session};
@@ -66,8 +67,8 @@
 
 mod connection;
 mod convert;
+mod core;
 mod deflate;
-mod header;
 mod negotiation;
 mod reader;
 mod transport;

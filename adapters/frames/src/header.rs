@@ -1,7 +1,7 @@
 //! The headers of frames, judged before anything is kept of what they announce (RFC 6455 section 5.2).
 //!
-//! sockudo-ws judges them too. It does so frame by frame, and some rules only once the payload is there; here the
-//! answer is the same however the bytes are cut, and a frame's length is known before memory is given to it.
+//! WebSocket libraries judge them too, often frame by frame, and some rules only once the payload is there. Here the answer
+//! is the same however the bytes are cut, and a frame's length is known before memory is given to it.
 
 use wscengine::transport::Limits;
 use wscengine::{MessageKind, ReadError, ReadErrorKind};
@@ -14,81 +14,110 @@ const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
 
 /// The longest payload of a control frame (RFC 6455 section 5.5).
-pub(crate) const MAX_CONTROL: usize = 125;
+pub const MAX_CONTROL: usize = 125;
 
-/// A frame that is allowed where it stands.
+/// The header of a frame that is allowed where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) frame: Frame,
+pub struct Header {
+    /// What the frame is.
+    pub frame: Frame,
     /// The length of the header itself.
-    pub(crate) size: usize,
+    pub size: usize,
     /// The length of the payload.
-    pub(crate) len: usize,
+    pub len: usize,
 }
 
 /// What a frame is, as far as it matters who takes care of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// A message in one piece, as it is.
     Whole(MessageKind),
     /// A compressed message in one piece.
     Compressed,
     /// A part of a message, whether the message is compressed, and whether the part is the last one.
     Part {
+        /// Whether the message is compressed: its first frame says so.
         compressed: bool,
+        /// Whether its end is the message's.
         last: bool,
     },
+    /// A ping.
     Ping,
+    /// A pong.
     Pong,
+    /// A close frame.
     Close,
 }
 
-impl Frame {
-    /// Whether no state is needed to take it: it may be followed by more of the same in one chunk.
-    pub(crate) fn is_plain(self) -> bool {
-        matches!(self, Self::Whole(_) | Self::Ping | Self::Pong | Self::Close)
-    }
-}
-
-/// What decides whether a frame is allowed.
+/// What decides whether a frame of a server's is allowed: judges headers, before memory is given to what they announce.
+///
+/// # Examples
+/// ```
+/// use wscengine::transport::Limits;
+/// use wscengine_frames::{Frame, Rules, Violation};
+///
+/// let mut rules = Rules::new(Limits::default());
+/// let ping = rules.header(&[0x89, 4])?.expect("it is there in full");
+/// assert_eq!((ping.frame, ping.size, ping.len), (Frame::Ping, 2, 4));
+/// assert_eq!(rules.header(&[0x81, 126, 0])?, None);
+/// assert_eq!(rules.header(&[0x80, 0]), Err(Violation::NothingBegun));
+///
+/// let first = rules.header(&[0x01, 9])?.expect("it is there in full");
+/// assert_eq!(rules.enter(first), 9);
+/// assert_eq!(rules.header(&[0x82, 0]), Err(Violation::NotEnded));
+/// # Ok::<(), Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    pub(crate) limits: Limits,
+pub struct Rules {
+    /// The largest frame and the largest message.
+    pub limits: Limits,
     /// Whether permessage-deflate was negotiated.
-    pub(crate) deflate: bool,
-    /// The message that has begun and not ended.
-    pub(crate) begun: Option<Begun>,
+    pub deflate: bool,
+    /// The message that has begun and not ended; [`enter`](Self::enter) keeps account of it.
+    pub begun: Option<Begun>,
 }
 
 /// A message of which parts have come.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Begun {
-    pub(crate) compressed: bool,
+pub struct Begun {
+    /// Whether it is compressed.
+    pub compressed: bool,
     /// The payload bytes so far.
-    pub(crate) len: usize,
+    pub len: usize,
 }
 
 /// What a header breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
+#[non_exhaustive]
+pub enum Violation {
+    /// A reserved bit is set whose meaning was not negotiated.
     #[error("a frame has a reserved bit")]
     ReservedBit,
+    /// None of the opcodes of RFC 6455.
     #[error("a frame has the reserved opcode {0:#x}")]
     Opcode(u8),
+    /// Only a client masks.
     #[error("a frame of the server's is masked")]
     Masked,
+    /// The length has more bytes than it needs, or more than 63 bits.
     #[error("a frame's length is in a longer form than it needs")]
     Length,
+    /// A control frame without FIN.
     #[error("a control frame is fragmented")]
     FragmentedControl,
+    /// A control frame of more than 125 bytes.
     #[error("a control frame has more than 125 bytes")]
     LongControl,
+    /// A continuation frame, and nothing to be continued.
     #[error("a continuation frame continues nothing")]
     NothingBegun,
+    /// A new message within another one.
     #[error("a message begins before the one before it has ended")]
     NotEnded,
+    /// Larger than [`Limits::frame`].
     #[error("a frame is larger than the limit")]
     FrameTooBig,
+    /// All parts so far are larger than [`Limits::message`].
     #[error("a message is larger than the limit")]
     MessageTooBig,
 }
@@ -104,23 +133,29 @@ impl From<Violation> for ReadError {
 }
 
 impl Rules {
+    /// Those of a connection without extensions, between messages.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, deflate: false, begun: None }
+    }
+
+    /// Keeps account of a data frame that is being taken: the payload bytes of its message so far, this frame's among
+    /// them. Control frames change nothing.
+    pub fn enter(&mut self, header: Header) -> usize {
+        let Frame::Part { compressed, last } = header.frame else { return header.len };
+        let begun = self.begun.get_or_insert(Begun { compressed, len: 0 });
+        begun.len += header.len;
+        let len = begun.len;
+        if last {
+            self.begun = None;
+        }
+        len
+    }
+
     /// The header at the start of `bytes`; `None` if it is not there in full.
     ///
     /// # Errors
     /// What it breaks, as soon as the bytes show it.
-    #[inline]
-    pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<Header>, Violation> {
-        // Most of what comes: a short message in one piece.
-        if let [first @ (0x81 | 0x82), len @ 0..126, ..] = *bytes
-            && self.begun.is_none()
-        {
-            let (kind, len) = (kind(first), usize::from(len));
-            return self.sized(Header { frame: Frame::Whole(kind), size: 2, len }).map(Some);
-        }
-        self.any_header(bytes)
-    }
-
-    fn any_header(&self, bytes: &[u8]) -> Result<Option<Header>, Violation> {
+    pub fn header(&self, bytes: &[u8]) -> Result<Option<Header>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         let frame = self.frame(first)?;
         if second & MASKED != 0 {
@@ -167,7 +202,6 @@ impl Rules {
         }
     }
 
-    #[inline]
     fn sized(&self, header: Header) -> Result<Header, Violation> {
         match header.frame {
             Frame::Ping | Frame::Pong | Frame::Close => return Ok(header),
@@ -184,7 +218,6 @@ impl Rules {
     }
 }
 
-#[inline]
 fn kind(first: u8) -> MessageKind {
     if first & OPCODE == 1 { MessageKind::Text } else { MessageKind::Binary }
 }

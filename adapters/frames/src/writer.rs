@@ -1,0 +1,377 @@
+//! What is to be written: frames, masked and gathered, until the socket takes them.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rand::RngExt;
+use tokio::io::AsyncWrite;
+use wscengine::{WriteError, WriteErrorKind};
+
+/// Gathers the frames of a client, masked with a CSPRNG's bytes, and hands them to the socket.
+///
+/// It takes memory as it is of use and holds none once all is written. The first failure of the stream is kept: it is
+/// everyone's from then on, and nothing more is gathered.
+///
+/// # Examples
+/// ```
+/// use std::future::poll_fn;
+/// use wscengine_frames::FrameWriter;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), wscengine::WriteError> {
+/// let mut stream = Vec::new();
+/// let mut writer = FrameWriter::new(64 << 10);
+/// writer.frame(0x81, b"hello");
+/// poll_fn(|cx| writer.poll_flush(&mut stream, cx)).await?;
+/// // Two bytes of header, four of mask, five of payload.
+/// assert_eq!((stream.len(), &stream[..2]), (11, &[0x81, 0x85][..]));
+/// # Ok(())
+/// # }
+/// ```
+pub struct FrameWriter {
+    bytes: Vec<u8>,
+    /// How many of them the stream has taken.
+    sent: usize,
+    /// How much the last flush wrote: the next buffer is made for as much at once.
+    lately: usize,
+    /// As much as is gathered without a write.
+    full: usize,
+    masks: Masks,
+    /// Bytes of pongs since the last complete flush.
+    pongs: usize,
+    written: u64,
+    /// What was given to the stream since it was last flushed.
+    unflushed: bool,
+    failure: Option<Arc<io::Error>>,
+}
+
+impl FrameWriter {
+    /// One that gathers `full` bytes without a write.
+    pub fn new(full: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            lately: 0,
+            full,
+            masks: Masks::new(),
+            pongs: 0,
+            written: 0,
+            unflushed: false,
+            failure: None,
+        }
+    }
+
+    /// Bytes given to the stream.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes of pongs since the last complete flush: a peer that sends pings and reads nothing is to be held back.
+    pub fn pongs(&self) -> usize {
+        self.pongs
+    }
+
+    /// Takes a pong.
+    pub fn pong(&mut self, payload: &[u8]) {
+        let before = self.waiting();
+        self.frame(0x8a, payload);
+        self.pongs += self.waiting() - before;
+    }
+
+    /// Takes a frame whose first byte, FIN and reserved bits and opcode, is `first` (RFC 6455 section 5.2). What it may
+    /// carry is for the caller to judge.
+    pub fn frame(&mut self, first: u8, payload: &[u8]) {
+        // Nothing that is written now reaches anyone.
+        if self.failure.is_some() {
+            return;
+        }
+        let most = MAX_HEADER + payload.len();
+        if self.bytes.capacity() - self.bytes.len() < most {
+            self.grow(most);
+        }
+        let mask = self.masks.next();
+        encode(&mut self.bytes, first, mask, payload);
+    }
+}
+
+impl FrameWriter {
+    /// Bytes that the stream has not taken yet.
+    fn waiting(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Makes room for so many bytes more.
+    #[cold]
+    fn grow(&mut self, most: usize) {
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(self.lately.max(most));
+        }
+        self.bytes.reserve(most);
+    }
+}
+
+/// Towards the socket.
+impl FrameWriter {
+    /// Waits until less than a full buffer is left to write.
+    ///
+    /// # Errors
+    /// The first of the stream, of kind `Io`.
+    pub fn poll_room(
+        &mut self,
+        stream: impl AsyncWrite + Unpin,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), WriteError>> {
+        self.poll_write(stream, cx, self.full)
+    }
+
+    /// Writes all there is, and flushes the stream.
+    ///
+    /// # Errors
+    /// The first of the stream, of kind `Io`.
+    pub fn poll_flush(
+        &mut self,
+        mut stream: impl AsyncWrite + Unpin,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), WriteError>> {
+        ready!(self.poll_write(&mut stream, cx, 0))?;
+        if self.unflushed {
+            if let Err(error) = ready!(Pin::new(&mut stream).poll_flush(cx)) {
+                return Poll::Ready(Err(self.fail(error)));
+            }
+            self.unflushed = false;
+        }
+        self.pongs = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes until no more than `left` bytes are left.
+    fn poll_write(
+        &mut self,
+        mut stream: impl AsyncWrite + Unpin,
+        cx: &mut Context<'_>,
+        left: usize,
+    ) -> Poll<Result<(), WriteError>> {
+        if let Some(error) = &self.failure {
+            return Poll::Ready(Err(failed(error)));
+        }
+        while self.waiting() > left {
+            match ready!(Pin::new(&mut stream).poll_write(cx, &self.bytes[self.sent..])) {
+                Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
+                Ok(count) => self.wrote(count),
+                Err(error) => return Poll::Ready(Err(self.fail(error))),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.written += count as u64;
+        self.unflushed = true;
+        self.sent += count;
+        if self.sent == self.bytes.len() {
+            // A connection that has nothing to say holds no memory for it.
+            self.bytes = Vec::new();
+            self.sent = 0;
+            self.lately = count.min(self.full);
+        }
+    }
+
+    /// Keeps the first failure.
+    fn fail(&mut self, error: io::Error) -> WriteError {
+        self.bytes = Vec::new();
+        self.sent = 0;
+        failed(self.failure.get_or_insert_with(|| Arc::new(error)))
+    }
+}
+
+fn failed(error: &Arc<io::Error>) -> WriteError {
+    WriteError::with_source(WriteErrorKind::Io, Arc::clone(error))
+}
+
+/// Shows no payload.
+impl fmt::Debug for FrameWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameWriter")
+            .field("waiting", &self.waiting())
+            .field("written", &self.written)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Appends a masked frame.
+fn encode(bytes: &mut Vec<u8>, first: u8, mask: [u8; 4], payload: &[u8]) {
+    let len = payload.len();
+    match len {
+        0..126 => bytes.extend_from_slice(&[first, MASKED | len as u8]),
+        126..=0xffff => {
+            let [high, low] = (len as u16).to_be_bytes();
+            bytes.extend_from_slice(&[first, MASKED | 126, high, low]);
+        }
+        _ => {
+            bytes.extend_from_slice(&[first, MASKED | 127]);
+            bytes.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&mask);
+    let start = bytes.len();
+    bytes.extend_from_slice(payload);
+    apply(mask, &mut bytes[start..]);
+}
+
+const MASKED: u8 = 0x80;
+/// Two bytes, a length of eight, a mask.
+const MAX_HEADER: usize = 14;
+
+/// Masks `bytes`, many at a time: the loop over 16 becomes vector instructions.
+fn apply(mask: [u8; 4], bytes: &mut [u8]) {
+    let wide = u128::from_ne_bytes(std::array::from_fn(|at| mask[at % 4]));
+    let (blocks, rest) = bytes.as_chunks_mut::<16>();
+    for block in blocks {
+        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(wide.to_ne_bytes()) {
+        *byte ^= mask;
+    }
+}
+
+/// Masks for frames, drawn from a CSPRNG many at a time: RFC 6455 section 5.3 wants them unpredictable.
+struct Masks {
+    drawn: [u8; MASKS],
+    at: usize,
+}
+
+/// For 32 frames.
+const MASKS: usize = 128;
+
+impl Masks {
+    fn new() -> Self {
+        Self { drawn: [0; MASKS], at: MASKS }
+    }
+
+    fn next(&mut self) -> [u8; 4] {
+        if self.at == MASKS {
+            rand::rng().fill(&mut self.drawn[..]);
+            self.at = 0;
+        }
+        let start = self.at;
+        self.at += 4;
+        [0, 1, 2, 3].map(|byte| self.drawn[start + byte])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+
+    /// The first byte and the payload of each frame that a client wrote, its mask taken off byte by byte.
+    fn taken_apart(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+        let mut frames = Vec::new();
+        while let [first, second, rest @ ..] = bytes {
+            assert_eq!(second & MASKED, MASKED, "a client masks");
+            let size = match second & !MASKED {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            };
+            let (extended, rest) = rest.split_at(size);
+            let long = extended.iter().fold(0, |len, byte| (len << 8) | usize::from(*byte));
+            let len = if size == 0 { usize::from(second & !MASKED) } else { long };
+            let (mask, rest) = rest.split_at(4);
+            let (payload, rest) = rest.split_at(len);
+            let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+            frames.push((*first, payload.collect()));
+            bytes = rest;
+        }
+        frames
+    }
+
+    #[tokio::test]
+    async fn frames_of_all_lengths_are_masked_and_have_the_shortest_header() {
+        for (len, header) in
+            [(0, 6), (1, 6), (7, 6), (125, 6), (126, 8), (65_535, 8), (65_536, 14), (70_001, 14)]
+        {
+            let payload: Vec<u8> = (0..len).map(|at: usize| at as u8).collect();
+            let (mut writer, mut wire) = (FrameWriter::new(1024), Vec::new());
+            writer.frame(0x82, &payload);
+            poll_fn(|cx| writer.poll_flush(&mut wire, cx)).await.expect("a vector takes it");
+            assert_eq!((wire.len(), writer.written()), (header + len, (header + len) as u64));
+            assert_eq!(taken_apart(&wire), [(0x82, payload)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_two_frames_have_the_same_mask() {
+        let (mut writer, mut wire) = (FrameWriter::new(1024), Vec::new());
+        for _ in 0..200 {
+            writer.frame(0x81, b"");
+        }
+        poll_fn(|cx| writer.poll_flush(&mut wire, cx)).await.expect("a vector takes it");
+        let mut masks: Vec<_> = wire.chunks(6).map(|frame| &frame[2..]).collect();
+        masks.sort_unstable();
+        masks.dedup();
+        // One pair among two hundred would be a chance of one in two hundred thousand.
+        assert!(masks.len() >= 199, "{}", masks.len());
+    }
+
+    #[tokio::test]
+    async fn the_first_failure_is_told_to_everyone_and_nothing_is_gathered_any_more() {
+        let (client, server) = duplex(8);
+        drop(server);
+        let mut client = client;
+        let mut writer = FrameWriter::new(4);
+        writer.frame(0x81, b"hello");
+        for _ in 0..2 {
+            let error = poll_fn(|cx| writer.poll_room(&mut client, cx)).await;
+            assert_eq!(error.expect_err("nobody reads").kind(), WriteErrorKind::Io);
+        }
+        writer.frame(0x81, b"hello");
+        assert_eq!(writer.waiting(), 0);
+        assert!(poll_fn(|cx| writer.poll_flush(&mut client, cx)).await.is_err());
+    }
+
+    proptest! {
+        /// However much the stream takes at a time, and whatever is added in between.
+        #[test]
+        fn what_is_gathered_arrives(
+            rounds in proptest::collection::vec(proptest::collection::vec(0..300_usize, 0..6), 1..8),
+            pipe in 1..700_usize,
+            full in 0..500_usize,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let wire = runtime.block_on(async {
+                let (mut client, mut server) = duplex(pipe);
+                let write = async {
+                    let mut writer = FrameWriter::new(full);
+                    for round in &rounds {
+                        for len in round {
+                            writer.pong(&vec![*len as u8; *len]);
+                        }
+                        poll_fn(|cx| writer.poll_room(&mut client, cx)).await.expect("it is read");
+                        assert!(writer.waiting() <= full);
+                    }
+                    poll_fn(|cx| writer.poll_flush(&mut client, cx)).await.expect("it is read");
+                    assert_eq!(writer.pongs(), 0);
+                    drop(client);
+                };
+                let mut wire = Vec::new();
+                let (_, read) = tokio::join!(write, server.read_to_end(&mut wire));
+                read.expect("the end");
+                wire
+            });
+            let wanted: Vec<_> =
+                rounds.concat().iter().map(|len| (0x8a, vec![*len as u8; *len])).collect();
+            prop_assert_eq!(taken_apart(&wire), wanted);
+        }
+    }
+}
