@@ -17,6 +17,7 @@ use crate::handler::Handler;
 use crate::lifecycle::{Epoch, HoldId};
 use crate::message::Message;
 use crate::metrics::Metrics;
+use crate::request::EngineHandles;
 use crate::session::Session;
 use crate::status::{Counters, Outcome, OutcomeKind, Stats, Status};
 use crate::telemetry;
@@ -278,6 +279,10 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
                 counters: counters.clone(),
             }),
         };
+        if let Some(requests) = &config.data_plane.requests {
+            let (session, status) = (engine.inner.session.clone(), control.status());
+            requests.attach(EngineHandles { session, status });
+        }
         let (started, start) = oneshot::channel();
         let subscriber = config.subscriber.clone();
         let outlets = crate::driver::Outlets { status, session, started: Some(started), counters };

@@ -8,6 +8,7 @@
 //! | [`reconnecting`] | which failures are retried, how long the engine waits, a fresh request for each attempt |
 //! | [`stopping`] | stop, exit, restart and drop, and what each does with messages under way |
 //! | [`pausing`] | request and response on servers without ids |
+//! | [`requests`] | request and response by id: replies to their calls, the rest to `on_message` |
 //! | [`sending`] | the three ways to send, what is bounded, what happens to what was not written |
 //! | [`testing`] | tests of your handler without sockets and without real time |
 //!
@@ -28,6 +29,9 @@ pub mod pausing {}
 
 #[doc = include_str!("guide/reconnecting.md")]
 pub mod reconnecting {}
+
+#[doc = include_str!("guide/requests.md")]
+pub mod requests {}
 
 #[doc = include_str!("guide/sending.md")]
 pub mod sending {}

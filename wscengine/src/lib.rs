@@ -80,6 +80,7 @@ mod lifecycle;
 mod message;
 mod metrics;
 mod outbound;
+pub mod request;
 mod retry;
 mod session;
 mod status;

@@ -15,6 +15,7 @@ use crate::inbox::Inbox;
 use crate::lifecycle::Epoch;
 use crate::message::Message;
 use crate::outbound::{Lane, SendQueue};
+use crate::request::Replies;
 
 /// A handle to one session: one open connection. Cheap to clone, and safe to keep.
 ///
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) control: Control,
     pub(crate) outbound: SendQueue,
     pub(crate) inbox: Inbox,
+    /// The calls that wait for their replies, where requests go by id.
+    pub(crate) replies: Option<Arc<dyn Replies>>,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -139,6 +142,17 @@ impl Session {
 
     pub(crate) fn outbound(&self) -> &SendQueue {
         &self.inner.outbound
+    }
+
+    pub(crate) fn replies(&self) -> Option<&dyn Replies> {
+        self.inner.replies.as_deref()
+    }
+
+    /// No reply comes any more: calls fail, those to come too.
+    pub(crate) fn end_calls(&self) {
+        if let Some(replies) = self.replies() {
+            replies.end();
+        }
     }
 
     pub(crate) fn control(&self) -> &Control {

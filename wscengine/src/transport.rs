@@ -340,6 +340,31 @@ impl Batch {
         Some(entry)
     }
 
+    /// Shows the messages to `takes`, one by one, and removes those for which it is true. Behind a text that is not UTF-8
+    /// nothing is shown: it fails the connection.
+    pub(crate) fn remove_taken(&mut self, mut takes: impl FnMut(&Message<'_>) -> bool) {
+        let Self { chunk, entries, payload_bytes, ranges, .. } = self;
+        let mut failed = false;
+        entries.retain(|entry| {
+            let (taken, len, lent) = match entry {
+                Entry::Owned(message) if !failed => (takes(message), message.len(), 0),
+                Entry::Range(kind, range) if !failed => match lend(chunk, *kind, range.clone()) {
+                    Ok(message) => (takes(&message), message.len(), 1),
+                    Err(_) => {
+                        failed = true;
+                        return true;
+                    }
+                },
+                _ => return true,
+            };
+            if taken {
+                *payload_bytes -= len;
+                *ranges -= lent;
+            }
+            !taken
+        });
+    }
+
     /// The chunk that ranges refer to.
     pub(crate) fn chunk(&self) -> &Bytes {
         &self.chunk

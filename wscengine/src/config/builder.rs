@@ -20,6 +20,7 @@ use crate::handler::Handler;
 use crate::lifecycle::{AfterSession, FirstAttempt};
 use crate::message::Message;
 use crate::outbound::QueueLimits;
+use crate::request::Requests;
 use crate::retry::Backoff;
 use crate::transport::Transport;
 
@@ -116,6 +117,13 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
         key: impl Fn(&Message<'_>) -> K + Send + Sync + 'static,
     ) -> Self {
         self.options.key = Some(key_fn(key));
+        self
+    }
+
+    /// Lets requests be made by id: replies go to their calls, all other messages to `on_message`. See
+    /// [`Requests`](crate::request::Requests).
+    pub fn requests<K: Eq + Hash + Send + 'static>(mut self, requests: &Requests<K>) -> Self {
+        self.options.requests = Some(requests.correlator());
         self
     }
 

@@ -18,6 +18,7 @@ use crate::factory::{HandshakeRequest, RequestFactory};
 use crate::inbox::Order;
 use crate::lifecycle::Policy;
 use crate::outbound::QueueLimits;
+use crate::request::Correlator;
 use crate::transport::{ConnectRequest, Limits};
 
 pub use builder::EngineBuilder;
@@ -71,6 +72,7 @@ impl Base {
 pub(crate) struct DataPlane {
     pub(crate) workers: usize,
     pub(crate) key: Option<KeyFn>,
+    pub(crate) requests: Option<Arc<dyn Correlator>>,
     pub(crate) read_ahead: QueueLimits,
     pub(crate) send_queue: QueueLimits,
     pub(crate) message_timeout: Option<Duration>,

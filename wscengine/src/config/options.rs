@@ -14,6 +14,7 @@ use crate::error::ConfigError;
 use crate::factory::RequestFactory;
 use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Requests, Timeouts};
 use crate::outbound::QueueLimits;
+use crate::request::Correlator;
 use crate::retry::{Backoff, ExponentialBackoff};
 use crate::transport::Limits;
 
@@ -23,6 +24,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) workers: usize,
     pub(super) key: Option<KeyFn>,
+    pub(super) requests: Option<Arc<dyn Correlator>>,
     pub(super) read_ahead: QueueLimits,
     pub(super) send_queue: QueueLimits,
     pub(super) timeouts: Timeouts,
@@ -53,6 +55,7 @@ impl Default for Options {
             limits: Limits::default(),
             workers: 1,
             key: None,
+            requests: None,
             read_ahead: QueueLimits { messages: 256, bytes: 1 << 20 },
             send_queue: QueueLimits { messages: 1024, bytes: 1 << 20 },
             timeouts: Timeouts {
@@ -172,6 +175,7 @@ impl Options {
         let data_plane = DataPlane {
             workers: self.workers,
             key: self.key,
+            requests: self.requests,
             read_ahead: self.read_ahead,
             send_queue: self.send_queue,
             message_timeout: self.message_timeout,

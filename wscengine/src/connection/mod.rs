@@ -290,6 +290,7 @@ impl<C> Drop for Io<C> {
         // The queue lives as long as anybody has the session, he who waits for it to be written among them.
         self.session.outbound().clear();
         self.session.inbox().end();
+        self.session.end_calls();
         self.pings.fail();
     }
 }

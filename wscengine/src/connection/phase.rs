@@ -88,8 +88,9 @@ impl<C: Connection> Io<C> {
     fn on_drain(&mut self, rest: Rest) {
         self.session.outbound().close(SendErrorKind::SessionEnded);
         self.phase = Phase::Draining(rest);
-        // Nothing is read any more, so no pong can come.
+        // Nothing is read any more, so neither pong nor reply can come.
         self.pings.fail();
+        self.session.end_calls();
         match rest {
             Rest::Handle => self.set_taker(Taker::OnMessage),
             Rest::Keep => {

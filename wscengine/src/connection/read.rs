@@ -119,10 +119,11 @@ impl<C: Connection> Io<C> {
             };
             let _span = telemetry::read(&self.session, self.batch.len(), failed.as_ref()).entered();
             self.took_in();
+            self.take_replies();
             // A close frame is heeded before anything more is written.
             let lends = self.lends_batch() && !self.batch.ends();
             match failed {
-                None if lends => return,
+                None if lends && !self.batch.is_empty() => return,
                 None => self.queue_batch(),
                 Some(error) if lends && error.is_fatal() && !self.batch.is_empty() => {
                     self.reading.state = State::Failing(error);
@@ -200,6 +201,15 @@ impl<C: Connection> Io<C> {
         }
     }
 
+    /// Gives replies to the calls that wait for them, before anybody else sees them.
+    fn take_replies(&mut self) {
+        if let Some(replies) = self.session.replies()
+            && replies.is_waiting()
+        {
+            self.batch.remove_taken(|message| replies.take(message));
+        }
+    }
+
     /// Moves what the batch still holds to the inbox.
     pub(super) fn queue_batch(&mut self) {
         let chunk = self.batch.chunk().clone();
@@ -237,6 +247,7 @@ impl<C: Connection> Io<C> {
                 if matches!(self.phase, Phase::Serving) {
                     self.report(SessionEvent::PeerClosed(frame));
                 }
+                self.session.end_calls();
                 self.session.inbox().no_more();
             }
             Entry::Ping | Entry::Owned(_) | Entry::Range(..) => {}
@@ -258,6 +269,7 @@ impl<C: Connection> Io<C> {
         self.drop_batch();
         self.answer_violation(&error);
         self.report(SessionEvent::ReadFailed { error, messages_since });
+        self.session.end_calls();
         self.session.inbox().no_more();
     }
 

@@ -288,6 +288,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             control: self.control.clone(),
             outbound: SendQueue::new(data_plane.send_queue),
             inbox: Inbox::new(data_plane.read_ahead, data_plane.order()),
+            replies: data_plane.requests.as_ref().map(|requests| requests.replies()),
             commands: commands.clone(),
         });
         let calls = Calls::new(

@@ -3,6 +3,7 @@
 //! All of them are cheap to clone: the cause is shared.
 
 mod attempt;
+mod call;
 mod config;
 mod connect;
 mod connection;
@@ -13,6 +14,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 pub use attempt::{AttemptError, StartError};
+pub use call::{CallError, CallErrorKind};
 pub use config::ConfigError;
 pub use connect::{ConnectError, ConnectErrorKind, Phase};
 pub use connection::{
