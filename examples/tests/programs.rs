@@ -173,6 +173,25 @@ async fn pause_shows_answers_while_on_message_is_silent_and_exits_0() {
 }
 
 #[tokio::test]
+async fn request_shows_answers_out_of_order_and_calls_that_fail_and_exits_0() {
+    let output = output(&mut example("request")).await;
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
+    let answers: Vec<_> =
+        stdout.lines().filter_map(|line| line.trim().strip_prefix("the answer")).collect();
+    assert_eq!(answers, [": 42", " to 3: 6", " to 2: 4", " to 1: 2"]);
+    for said in [
+        "inside on_message, the answer: 8",
+        "the call: no reply came in time",
+        "on_message: {\"id\":6,\"result\":10}",
+        "the call: the session has ended",
+        "on the next connection: 12",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
+}
+
+#[tokio::test]
 async fn custom_transport_sends_three_lines_gets_them_back_and_exits_0() {
     let output = output(&mut example("custom_transport")).await;
     let stdout = text(&output.stdout);
