@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::routing::{any, get};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DropRule};
+use crate::dialect::wsrooms::{self, Wsrooms};
 use crate::echo;
+use crate::rooms::Rooms;
+use crate::ws::close_code;
 
 /// The routes of the server, to be merged into or nested in an axum application.
 ///
@@ -34,36 +36,36 @@ pub fn router(config: Config) -> Router {
 /// A clone is another handle of the same application.
 #[derive(Clone, Debug)]
 pub struct App {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    config: Config,
-    echo_sessions: AtomicU64,
-    tasks: TaskTracker,
-    closing: CancellationToken,
+    rooms: Rooms,
+    echo_sessions: Arc<AtomicU64>,
 }
 
 impl App {
     /// An application with these options and no connection.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let tasks = TaskTracker::new();
-        tasks.close();
-        Self {
-            shared: Arc::new(Shared {
-                config,
-                echo_sessions: AtomicU64::new(0),
-                tasks,
-                closing: CancellationToken::new(),
-            }),
-        }
+        Self { rooms: Rooms::new(config), echo_sessions: Arc::default() }
     }
 
-    /// The routes `/echo` and `/healthz`.
+    /// The rooms that its endpoints lead into.
+    #[must_use]
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, and those of [`Config::bench`].
     pub fn router(&self) -> Router {
-        Router::new()
+        let mut router = Router::new();
+        // Its handlers have names that are free.
+        if let Ok(demo) = wsrooms::demo() {
+            router = router.route("/ws/wsrooms", self.rooms.wsrooms(demo));
+        }
+        if self.config().bench {
+            router = router
+                .route("/bench/wsrooms", self.rooms.wsrooms(Wsrooms::new()))
+                .route("/bench/raw", self.rooms.raw());
+        }
+        router
             // Any method: the handshake check names the wrong one in its answer.
             .route("/echo", any(echo::handler))
             .route("/healthz", get(|| async { "ok" }))
@@ -78,31 +80,32 @@ impl App {
     /// Cancel safe: the closing goes on, and a second call waits for it again.
     pub async fn close(&self) {
         self.begin_closing();
-        self.shared.tasks.wait().await;
+        self.rooms.tasks().wait().await;
     }
 
     pub(crate) fn begin_closing(&self) {
-        self.shared.closing.cancel();
+        self.rooms.closing().cancel();
+        self.rooms.end_all(close_code::RESTART, "server restarts");
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.shared.config
+        self.rooms.config()
     }
 
     /// Runs a connection so that [`close`](Self::close) waits for it.
     pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.shared.tasks.spawn(connection);
+        self.rooms.tasks().spawn(connection);
     }
 
     /// Done when the connections are to end.
     pub(crate) fn closing(&self) -> CancellationToken {
-        self.shared.closing.clone()
+        self.rooms.closing().clone()
     }
 
     /// How many echoes the next session may send before it is cut.
     pub(crate) fn next_echo_budget(&self) -> Option<u64> {
-        let earlier = self.shared.echo_sessions.fetch_add(1, Ordering::Relaxed);
-        match self.shared.config.drop_rule {
+        let earlier = self.echo_sessions.fetch_add(1, Ordering::Relaxed);
+        match self.config().drop_rule {
             DropRule::First(messages) if earlier == 0 => Some(messages),
             DropRule::Each(messages) => Some(messages),
             DropRule::First(_) | DropRule::Never => None,

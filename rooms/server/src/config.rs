@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::hub::{HubLimits, QueueLimits, SlowClients};
+
 const MAX_MESSAGE: usize = 16 << 20;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const QUEUE: QueueLimits = QueueLimits { messages: 256, bytes: 1 << 20, slow: SlowClients::Close };
+const MAX_ROOMS: usize = 1024;
+const MAX_ROOM_NAME: usize = 256;
 
 /// One read from the socket. The library's default of 128 KiB is held by every idle connection;
 /// this much already takes dozens of small messages per system call.
@@ -33,6 +39,12 @@ pub struct Config {
     pub(crate) max_message: usize,
     pub(crate) close_timeout: Duration,
     pub(crate) drop_rule: DropRule,
+    pub(crate) write_timeout: Duration,
+    pub(crate) queue: QueueLimits,
+    pub(crate) max_rooms: usize,
+    pub(crate) max_room_name: usize,
+    pub(crate) announce_root: bool,
+    pub(crate) bench: bool,
 }
 
 /// Which connections are cut, and after how many echoes.
@@ -83,6 +95,64 @@ impl Config {
         self
     }
 
+    /// How much may wait for one connection that does not read: `messages`, and `bytes`, whichever is reached
+    /// first; one message may exceed the bytes. Default 256 messages, as in the original wsrooms, and 1 MiB.
+    ///
+    /// While the server merely has not got round to writing, 16 times as much may wait: a client is not
+    /// called slow for what the server is busy with.
+    #[must_use]
+    pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
+        (self.queue.messages, self.queue.bytes) = (messages.max(1), bytes.max(1));
+        self
+    }
+
+    /// What happens to a client that does not read, once its queue is full. Default: it is closed.
+    #[must_use]
+    pub fn slow_clients(mut self, slow: SlowClients) -> Self {
+        self.queue.slow = slow;
+        self
+    }
+
+    /// How long a socket may take nothing while something waits for it. Default 10 s. Then its connection is
+    /// closed with code 1013, whatever the length of its queue.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// How many rooms one connection may be in. Default 1024. A wsrooms client that wants to be in one more is
+    /// closed with code 1008.
+    #[must_use]
+    pub fn max_rooms(mut self, rooms: usize) -> Self {
+        self.max_rooms = rooms;
+        self
+    }
+
+    /// Whether the members of room `root` are told who comes and goes. Default: they are, as the wsrooms
+    /// protocol wants it. Since every wsrooms client is in there, each one that comes is told to all others.
+    #[must_use]
+    pub fn announce_root(mut self, announced: bool) -> Self {
+        self.announce_root = announced;
+        self
+    }
+
+    /// Offers `/bench/wsrooms` and `/bench/raw`, for a load generator. Default: not.
+    #[must_use]
+    pub fn bench(mut self, offered: bool) -> Self {
+        self.bench = offered;
+        self
+    }
+
+    pub(crate) fn hub(&self) -> HubLimits {
+        HubLimits {
+            queue: self.queue,
+            rooms: self.max_rooms,
+            name: self.max_room_name,
+            announce_root: self.announce_root,
+        }
+    }
+
     pub(crate) fn websocket(&self) -> WebSocketConfig {
         WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -98,6 +168,16 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_message: MAX_MESSAGE, close_timeout: CLOSE_TIMEOUT, drop_rule: DropRule::Never }
+        Self {
+            max_message: MAX_MESSAGE,
+            close_timeout: CLOSE_TIMEOUT,
+            drop_rule: DropRule::Never,
+            write_timeout: WRITE_TIMEOUT,
+            queue: QUEUE,
+            max_rooms: MAX_ROOMS,
+            max_room_name: MAX_ROOM_NAME,
+            announce_root: true,
+            bench: false,
+        }
     }
 }

@@ -55,6 +55,14 @@ pub(crate) enum HandshakeError {
 }
 
 impl Upgrade {
+    /// Checks a request, and takes the promise of its connection if all is well.
+    pub(crate) fn take(parts: &mut Parts) -> Result<Self, HandshakeError> {
+        let accept = check(parts)?;
+        let on_upgrade =
+            parts.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
+        Ok(Self { accept, on_upgrade })
+    }
+
     /// The 101 response and, apart from it, the promise of the connection.
     pub(crate) fn response(self) -> (Response, OnUpgrade) {
         let headers = [
@@ -71,10 +79,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     type Rejection = HandshakeError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HandshakeError> {
-        let accept = check(parts)?;
-        let on_upgrade =
-            parts.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
-        Ok(Self { accept, on_upgrade })
+        Self::take(parts)
     }
 }
 

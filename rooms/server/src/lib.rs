@@ -35,10 +35,19 @@
 
 mod app;
 mod config;
+mod connection;
+mod dialect;
 mod echo;
 mod handshake;
+mod hub;
+mod rooms;
 mod server;
+mod ws;
 
 pub use app::{App, router};
 pub use config::Config;
+pub use dialect::wsrooms;
+pub use hub::SlowClients;
+pub use rooms::Rooms;
 pub use server::{RunningServer, Server};
+pub use ws::close_code;

@@ -21,6 +21,10 @@ struct Args {
         env = "ROOMS_SERVER_LISTEN"
     )]
     listen: String,
+
+    /// Offer /bench/wsrooms and /bench/raw, for a load generator
+    #[arg(long)]
+    bench: bool,
 }
 
 #[tokio::main]
@@ -39,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run(args: &Args) -> io::Result<()> {
     // Before the line that says we are ready: a signal sent in answer to it must find us listening.
     let shutdown = signals()?;
-    let server = Server::bind(&args.listen, Config::default()).await?;
+    let server = Server::bind(&args.listen, Config::default().bench(args.bench)).await?;
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on http://{}", server.local_addr())?;
     stdout.flush()?;

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::rooms::Rooms;
 
 /// A client that does not finish its request head within this is not worth a connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,6 +115,12 @@ impl RunningServer {
     #[must_use]
     pub fn echo_url(&self) -> String {
         format!("ws://{}/echo", self.addr)
+    }
+
+    /// The rooms that its endpoints lead into.
+    #[must_use]
+    pub fn rooms(&self) -> &Rooms {
+        self.app.rooms()
     }
 
     /// Closes the WebSocket connections with code 1001 and returns when all have ended and the

@@ -1,0 +1,268 @@
+//! One connection: a task that reads, has its messages handled, and writes what waits.
+
+mod finish;
+mod input;
+mod pool;
+mod timers;
+
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+
+use crate::dialect::{Dialect, Incoming, Link, Work};
+use crate::hub::{End, Queue, Turn};
+use crate::ws::{Event, Packet, Violation, close_code};
+
+use input::Input;
+use timers::{Due, Timers};
+
+/// How many messages are handled before other connections have their turn.
+const MESSAGES_PER_TURN: usize = 64;
+
+/// How many pieces one write takes.
+const PIECES: usize = 16;
+
+/// A byte stream.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
+
+/// How long the connection's task waits for the client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// A socket that takes nothing although something waits.
+    pub(crate) write: Duration,
+    /// The closing handshake.
+    pub(crate) close: Duration,
+}
+
+/// Why a connection is over.
+#[derive(Debug)]
+enum Over {
+    /// The client closed, with this code.
+    PeerClosed(Option<u16>),
+    /// The client broke RFC 6455.
+    Violation(Violation),
+    /// The server ends it.
+    Ended(End),
+    /// The stream has ended or failed.
+    Gone,
+}
+
+/// A connection while messages flow.
+struct Task<D: Dialect, S> {
+    io: S,
+    dialect: Arc<D>,
+    conn: D::Conn,
+    link: Link,
+    input: Input,
+    writing: Queue,
+    /// The socket takes no more for now.
+    blocked: bool,
+    /// What the last message has left to do.
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    timers: Timers,
+}
+
+/// Takes the connection out of the hub, also when a handler panics.
+struct Listed(Link);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.hub.disconnect(&self.0.member);
+    }
+}
+
+/// Serves a connection from behind its upgrade to its end.
+pub(crate) async fn serve<D: Dialect, S: Io>(
+    io: S,
+    leftover: &[u8],
+    dialect: Arc<D>,
+    link: Link,
+    guest: D::Guest,
+    patience: Patience,
+) {
+    let listed = Listed(link.clone());
+    let conn = dialect.conn(link.clone(), guest);
+    let pace = dialect.pace();
+    let mut task = Task {
+        io,
+        dialect,
+        conn,
+        link,
+        input: Input::new(pace.max_message, leftover),
+        writing: Queue::default(),
+        blocked: false,
+        work: None,
+        timers: Timers::new(pace, patience),
+    };
+    task.work = task.dialect.opened(&task.conn).later();
+    let over = task.run().await;
+    task.say_goodbye(&over).await;
+    drop(listed);
+    let Task { io, input, writing, link, .. } = task;
+    finish::finish(finish::Ending { io, input, writing, member: link.member }, over, patience)
+        .await;
+}
+
+impl Work {
+    fn later(self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        match self {
+            Self::Done => None,
+            Self::Later(work) => Some(work),
+        }
+    }
+}
+
+impl<D: Dialect, S: Io> Task<D, S> {
+    async fn run(&mut self) -> Over {
+        let mut sleep = pin!(self.timers.sleep());
+        std::future::poll_fn(|cx| self.poll_turn(sleep.as_mut(), cx)).await
+    }
+
+    /// What the protocol does at the end; a handler that is still at work is let finish first.
+    async fn say_goodbye(&mut self, over: &Over) {
+        if let Some(work) = self.work.take() {
+            work.await;
+        }
+        let end = if let Over::Ended(end) = over { Some(end) } else { None };
+        if let Work::Later(work) = self.dialect.closed(&self.conn, end) {
+            work.await;
+        }
+    }
+
+    /// All that can be done without waiting, in the order that joins the most into one write.
+    fn poll_turn(&mut self, sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Over> {
+        self.link.member.begin_turn();
+        let turn = self.read(cx).and_then(|()| self.write(cx)).and_then(|()| self.time(sleep, cx));
+        match turn {
+            Ok(()) => Poll::Pending,
+            Err(over) => Poll::Ready(over),
+        }
+    }
+
+    /// Handles what is there, then what a read brings, up to the turn's share.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        let mut left = MESSAGES_PER_TURN;
+        loop {
+            if !self.work_is_done(cx) || self.blocked {
+                return Ok(());
+            }
+            if !self.handle(&mut left)? && left > 0 {
+                match self.input.poll_read(&mut self.io, cx) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Err(_)) | Poll::Ready(Ok(0)) => return Err(Over::Gone),
+                    Poll::Ready(Ok(_)) => self.timers.heard(),
+                }
+            }
+            if left == 0 {
+                // The others first.
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Drives what the last message has left to do.
+    fn work_is_done(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(work) = &mut self.work else { return true };
+        let is_done = work.as_mut().poll(cx).is_ready();
+        if is_done {
+            self.work = None;
+        }
+        is_done
+    }
+
+    /// Handles the messages at hand, until one leaves something to do or the share is used up. Whether it
+    /// stopped before the last one.
+    fn handle(&mut self, left: &mut usize) -> Result<bool, Over> {
+        let Self { input, dialect, conn, link, work, .. } = self;
+        while *left > 0 {
+            match input.next() {
+                Err(violation) => return Err(Over::Violation(violation)),
+                Ok(None) => {
+                    input.rest();
+                    return Ok(false);
+                }
+                Ok(Some(Event::Close(code))) => return Err(Over::PeerClosed(code)),
+                Ok(Some(Event::Ping(payload))) => _ = link.member.push(&Packet::pong(payload)),
+                Ok(Some(Event::Pong(_))) => {}
+                Ok(Some(Event::Message(kind, payload))) => {
+                    *work = dialect.received(conn, Incoming { kind, payload }).later();
+                    if work.is_some() {
+                        return Ok(true);
+                    }
+                }
+            }
+            *left -= 1;
+        }
+        Ok(true)
+    }
+
+    /// Writes all that waits.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            match poll_write_all(&mut self.io, &mut self.writing, cx) {
+                Poll::Ready(Err(_)) => return Err(Over::Gone),
+                Poll::Ready(Ok(())) => self.blocked = false,
+                Poll::Pending => self.blocked = true,
+            }
+            match self.link.member.end_turn(&mut self.writing, self.blocked, cx.waker()) {
+                Turn::Write => {}
+                Turn::Sleep => return Ok(()),
+                Turn::Close(end) => return Err(Over::Ended(end)),
+            }
+        }
+    }
+
+    fn time(&mut self, mut sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            match self.timers.poll(self.blocked, sleep.as_mut(), cx) {
+                None => return Ok(()),
+                Some(Due::Ping) => {
+                    self.link.member.push(&Packet::ping());
+                    self.write(cx)?;
+                }
+                Some(Due::Silent) => return Err(gives_up("no sign of life")),
+                Some(Due::Stalled) => return Err(gives_up("too slow")),
+            }
+        }
+    }
+}
+
+/// The client may try again later.
+fn gives_up(reason: &'static str) -> Over {
+    Over::Ended(End::new(close_code::TRY_AGAIN, reason))
+}
+
+/// Writes until nothing is left.
+fn poll_write_all<S: Io>(
+    io: &mut S,
+    queue: &mut Queue,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let mut io = Pin::new(io);
+    if queue.is_empty() {
+        return Poll::Ready(Ok(()));
+    }
+    while !queue.is_empty() {
+        let written = match queue.single() {
+            Some(bytes) => io.as_mut().poll_write(cx, bytes),
+            None => {
+                let mut pieces = [IoSlice::new(&[]); PIECES];
+                let count = queue.slices(&mut pieces);
+                io.as_mut().poll_write_vectored(cx, &pieces[..count])
+            }
+        };
+        match std::task::ready!(written)? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            count => queue.advance(count),
+        }
+    }
+    io.poll_flush(cx)
+}

@@ -1,0 +1,108 @@
+//! When to ping, and when a client is given up.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
+
+use super::Patience;
+use crate::dialect::Pace;
+
+/// Where nothing is due: far away, and harmless if it comes.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What time demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Ping,
+    /// The client has been silent for too long.
+    Silent,
+    /// The client has taken nothing for too long.
+    Stalled,
+}
+
+#[derive(Debug)]
+pub(super) struct Timers {
+    pace: Pace,
+    write: Duration,
+    ping_at: Option<Instant>,
+    heard_at: Instant,
+    blocked_at: Option<Instant>,
+}
+
+impl Timers {
+    pub(super) fn new(pace: Pace, patience: Patience) -> Self {
+        let now = Instant::now();
+        Self {
+            pace,
+            write: patience.write,
+            ping_at: pace.ping.map(|every| now + every),
+            heard_at: now,
+            blocked_at: None,
+        }
+    }
+
+    pub(super) fn sleep(&self) -> Sleep {
+        sleep_until(self.next())
+    }
+
+    /// Something has come from the client.
+    pub(super) fn heard(&mut self) {
+        self.heard_at = Instant::now();
+    }
+
+    /// What is due; if nothing is, the task is woken when something may be.
+    pub(super) fn poll(
+        &mut self,
+        blocked: bool,
+        mut sleep: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Option<Due> {
+        self.note_blocked(blocked, sleep.as_mut());
+        while let Poll::Ready(()) = sleep.as_mut().poll(cx) {
+            let due = self.due(Instant::now());
+            sleep.as_mut().reset(self.next());
+            if due.is_some() {
+                return due;
+            }
+        }
+        None
+    }
+
+    fn note_blocked(&mut self, blocked: bool, sleep: Pin<&mut Sleep>) {
+        if blocked != self.blocked_at.is_some() {
+            self.blocked_at = blocked.then(Instant::now);
+            let next = self.next();
+            if next < sleep.deadline() {
+                sleep.reset(next);
+            }
+        }
+    }
+
+    fn due(&mut self, now: Instant) -> Option<Due> {
+        if self.stalled_at().is_some_and(|at| at <= now) {
+            return Some(Due::Stalled);
+        }
+        if self.silent_at().is_some_and(|at| at <= now) {
+            return Some(Due::Silent);
+        }
+        if self.ping_at.is_some_and(|at| at <= now) {
+            self.ping_at = self.pace.ping.map(|every| now + every);
+            return Some(Due::Ping);
+        }
+        None
+    }
+
+    fn stalled_at(&self) -> Option<Instant> {
+        self.blocked_at.map(|at| at + self.write)
+    }
+
+    fn silent_at(&self) -> Option<Instant> {
+        self.pace.idle.map(|idle| self.heard_at + idle)
+    }
+
+    fn next(&self) -> Instant {
+        let all = [self.stalled_at(), self.silent_at(), self.ping_at];
+        all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + NEVER)
+    }
+}

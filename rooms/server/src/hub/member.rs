@@ -1,0 +1,129 @@
+//! A connection as the hub knows it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use indexmap::IndexMap;
+
+use super::outbox::{Outbox, Pushed};
+use super::room::Room;
+use super::{End, Queue, QueueLimits, Turn, Voice, lock};
+use crate::ws::Packet;
+
+/// What a connection is from its beginning on.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) id: Arc<str>,
+    /// How its protocol puts what happens in rooms.
+    pub(crate) voice: Arc<dyn Voice>,
+    /// What the authorization says about it.
+    pub(crate) claims: HashMap<String, String>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Member {
+    number: u64,
+    profile: Profile,
+    outbox: Mutex<Outbox>,
+    rooms: Mutex<Joined>,
+}
+
+/// The rooms that a connection is in, in the order in which it joined them.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    rooms: IndexMap<Arc<str>, Arc<Room>>,
+    over: bool,
+}
+
+impl Member {
+    pub(super) fn new(number: u64, profile: Profile, limits: QueueLimits) -> Self {
+        Self {
+            number,
+            profile,
+            outbox: Mutex::new(Outbox::new(limits)),
+            rooms: Mutex::new(Joined::default()),
+        }
+    }
+
+    /// Distinct from that of every other connection of the hub, also of past ones.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.profile.id
+    }
+
+    pub(crate) fn voice(&self) -> &Arc<dyn Voice> {
+        &self.profile.voice
+    }
+
+    pub(crate) fn claims(&self) -> &HashMap<String, String> {
+        &self.profile.claims
+    }
+
+    /// Queues a packet, unless the connection is at its end or too slow. Never waits.
+    pub(crate) fn push(&self, packet: &Packet) -> bool {
+        let pushed = lock(&self.outbox).push(packet);
+        matches!(pushed, Pushed::Queued | Pushed::Replaced)
+    }
+
+    /// Ends the connection once what waits for it is written; the first end counts.
+    pub(crate) fn end(&self, end: End) -> bool {
+        lock(&self.outbox).end(end)
+    }
+
+    /// How the connection is ended, if it is.
+    pub(crate) fn ending(&self) -> Option<End> {
+        lock(&self.outbox).ending().cloned()
+    }
+
+    pub(crate) fn begin_turn(&self) {
+        lock(&self.outbox).begin_turn();
+    }
+
+    /// See [`Outbox::end_turn`].
+    pub(crate) fn end_turn(&self, writing: &mut Queue, blocked: bool, waker: &Waker) -> Turn {
+        lock(&self.outbox).end_turn(writing, blocked, waker)
+    }
+
+    /// The names of its rooms, in the order in which it joined them.
+    pub(crate) fn room_names(&self) -> Vec<Arc<str>> {
+        lock(&self.rooms).rooms.keys().cloned().collect()
+    }
+
+    pub(super) fn rooms(&self) -> MutexGuard<'_, Joined> {
+        lock(&self.rooms)
+    }
+
+    /// Gives up its rooms for ever.
+    pub(super) fn depart(&self) -> Vec<Arc<Room>> {
+        let mut joined = lock(&self.rooms);
+        joined.over = true;
+        std::mem::take(&mut joined.rooms).into_values().collect()
+    }
+}
+
+impl Joined {
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Arc<Room>> {
+        self.rooms.get(name)
+    }
+
+    pub(super) fn insert(&mut self, room: Arc<Room>) {
+        self.rooms.insert(Arc::clone(room.name()), room);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Arc<Room>> {
+        self.rooms.shift_remove(name)
+    }
+}

@@ -1,0 +1,205 @@
+//! Connections and rooms, one for all protocols, apart from I/O.
+//!
+//! Everything here decides and writes into queues; nothing waits, and nothing of a user's runs while a lock
+//! is held. A room's lock makes the order of its joins, leaves and messages: who holds it appends to the
+//! queues of all members, so that all see the same order. Locks are taken in this order and no other: a
+//! member's rooms, a room, a queue. The tables of names are locked for a look-up alone.
+
+mod delivery;
+mod member;
+mod outbox;
+mod queue;
+mod room;
+mod shards;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+pub(crate) use delivery::{Audience, Content, News, Voice};
+pub(crate) use member::{Member, Profile};
+pub use outbox::SlowClients;
+pub(crate) use outbox::{End, QueueLimits, Turn};
+pub(crate) use queue::Queue;
+
+use delivery::Packets;
+use room::Room;
+use shards::Shards;
+
+use crate::ws::close_code;
+
+/// The room that every wsrooms client is put into.
+pub(crate) const ROOT: &str = wscengine_rooms_protocol::wsrooms::ROOT;
+
+/// What the hub is told to bound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HubLimits {
+    pub(crate) queue: QueueLimits,
+    /// Rooms that one connection may be in.
+    pub(crate) rooms: usize,
+    /// Bytes of a room's name.
+    pub(crate) name: usize,
+    /// Whether the members of `root` are told who comes and goes.
+    pub(crate) announce_root: bool,
+}
+
+/// Why a connection is not in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JoinError {
+    #[error("the connection is in as many rooms as it may be")]
+    TooManyRooms,
+    #[error("the name of the room is too long")]
+    NameTooLong,
+    #[error("the connection has ended")]
+    Gone,
+}
+
+/// A connection has this id already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a connection has this id already")]
+pub(crate) struct IdTaken;
+
+/// All connections and rooms of a server.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    limits: HubLimits,
+    members: Shards<Arc<Member>>,
+    rooms: Shards<Arc<Room>>,
+    next: AtomicU64,
+    connections: AtomicUsize,
+    room_count: AtomicUsize,
+}
+
+impl Hub {
+    pub(crate) fn new(limits: HubLimits) -> Self {
+        Self {
+            limits,
+            members: Shards::new(),
+            rooms: Shards::new(),
+            next: AtomicU64::new(0),
+            connections: AtomicUsize::new(0),
+            room_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Lists a connection.
+    ///
+    /// # Errors
+    /// Its id is another's.
+    pub(crate) fn connect(&self, profile: Profile) -> Result<Arc<Member>, IdTaken> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let member = Arc::new(Member::new(number, profile, self.limits.queue));
+        if !self.members.insert_new(member.id(), &member) {
+            return Err(IdTaken);
+        }
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(member)
+    }
+
+    /// Takes a connection off the list and out of its rooms, whose members are told. Nothing reaches it any
+    /// more, and it enters no room again.
+    pub(crate) fn disconnect(&self, member: &Arc<Member>) {
+        member.end(End::new(close_code::NORMAL, ""));
+        for room in member.depart() {
+            self.remove(&room, member);
+        }
+        if self.members.remove_if(member.id(), |listed| Arc::ptr_eq(listed, member)) {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        self.members.values()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn rooms(&self) -> usize {
+        self.room_count.load(Ordering::Relaxed)
+    }
+
+    /// The ids of those in a room; none if there is no such room.
+    pub(crate) fn ids_in(&self, room: &str) -> Vec<Arc<str>> {
+        self.rooms.get(room).map_or_else(Vec::new, |room| room.ids())
+    }
+
+    /// Puts a connection into a room, which comes into being if need be. The connection is told first, if
+    /// its protocol tells; then those who were there, unless it was there already.
+    ///
+    /// # Errors
+    /// It may be in no more rooms, the name is too long, or it has ended.
+    pub(crate) fn join(&self, member: &Arc<Member>, name: &str) -> Result<(), JoinError> {
+        if name.len() > self.limits.name {
+            return Err(JoinError::NameTooLong);
+        }
+        let mut joined = member.rooms();
+        if joined.is_over() {
+            return Err(JoinError::Gone);
+        }
+        if let Some(room) = joined.get(name) {
+            room.welcome(member);
+            return Ok(());
+        }
+        if joined.len() >= self.limits.rooms {
+            return Err(JoinError::TooManyRooms);
+        }
+        loop {
+            let room = self.room(name);
+            // The last member has just left it: another of that name takes its place.
+            if room.enter(member) {
+                joined.insert(room);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a connection out of a room, and tells the others. Whether it was in there.
+    pub(crate) fn leave(&self, member: &Arc<Member>, name: &str) -> bool {
+        let Some(room) = member.rooms().remove(name) else { return false };
+        self.remove(&room, member);
+        true
+    }
+
+    /// Delivers to the members of a room; no such room: to nobody. How many were told.
+    pub(crate) fn publish(
+        &self,
+        name: &str,
+        from: &Member,
+        audience: Audience,
+        content: &impl Content,
+    ) -> usize {
+        let Some(room) = self.rooms.get(name) else { return 0 };
+        room.publish(from, audience, Packets::new(content, from.voice()))
+    }
+
+    /// Delivers to one connection. Whether there is one, and its queue took it.
+    pub(crate) fn tell(&self, id: &str, content: &impl Content) -> bool {
+        let Some(member) = self.members.get(id) else { return false };
+        content.packet(&**member.voice()).is_some_and(|packet| member.push(&packet))
+    }
+
+    /// The room of that name that is in the table, or a new one.
+    fn room(&self, name: &str) -> Arc<Room> {
+        let announces = self.limits.announce_root || name != ROOT;
+        self.rooms.get_or_insert(name, Room::is_closed, |name| {
+            self.room_count.fetch_add(1, Ordering::Relaxed);
+            Arc::new(Room::new(name, announces))
+        })
+    }
+
+    fn remove(&self, room: &Arc<Room>, member: &Member) {
+        if room.exit(member) {
+            self.rooms.remove_if(room.name(), |listed| Arc::ptr_eq(listed, room));
+            self.room_count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The lock, also after a panic of somebody who held it: what is in there is whole at every step.
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! One frame of the server's, ready to be written.
+
+use bytes::Bytes;
+
+use super::Kind;
+
+/// The longest header of a frame that is not masked: 2 bytes and 8 of extended length.
+pub(crate) const MAX_HEADER: usize = 10;
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// A whole frame: header and payload. A clone shares the bytes: it is made once for all its receivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packet(Bytes);
+
+impl Packet {
+    /// A data frame.
+    pub(crate) fn message(kind: Kind, payload: &[u8]) -> Self {
+        let first = if kind == Kind::Text { TEXT } else { BINARY };
+        Self::build(first, payload.len(), |out| out.extend_from_slice(payload))
+    }
+
+    /// A binary frame whose payload of `len` bytes is written by `write`.
+    pub(crate) fn binary_with(len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::build(BINARY, len, write)
+    }
+
+    pub(crate) fn ping() -> Self {
+        Self(Bytes::from_static(&[PING, 0]))
+    }
+
+    /// The answer to a ping. Payloads of control frames have at most 125 bytes.
+    pub(crate) fn pong(payload: &[u8]) -> Self {
+        Self::build(PONG, payload.len(), |out| out.extend_from_slice(payload))
+    }
+
+    /// A close frame; the reason is cut to what fits.
+    pub(crate) fn close(code: Option<u16>, reason: &str) -> Self {
+        const MAX_REASON: usize = 123;
+        let Some(code) = code else { return Self(Bytes::from_static(&[CLOSE, 0])) };
+        let reason = reason.get(..reason.floor_char_boundary(MAX_REASON)).unwrap_or_default();
+        Self::build(CLOSE, 2 + reason.len(), |out| {
+            out.extend_from_slice(&code.to_be_bytes());
+            out.extend_from_slice(reason.as_bytes());
+        })
+    }
+
+    fn build(first: u8, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut out = Vec::with_capacity(MAX_HEADER + len);
+        out.push(first);
+        match len {
+            // Lossless: in range.
+            0..126 => out.push(len as u8),
+            126..=0xffff => {
+                out.push(126);
+                out.extend_from_slice(&(len as u16).to_be_bytes());
+            }
+            _ => {
+                out.push(127);
+                out.extend_from_slice(&(len as u64).to_be_bytes());
+            }
+        }
+        write(&mut out);
+        Self(out.into())
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// How long the first frame in `bytes` is, of those that [`Packet`] makes.
+pub(crate) fn frame_len(bytes: &[u8]) -> Option<usize> {
+    match *bytes {
+        [_, 126, a, b, ..] => Some(4 + usize::from(u16::from_be_bytes([a, b]))),
+        [_, 127, a, b, c, d, e, f, g, h, ..] => {
+            usize::try_from(u64::from_be_bytes([a, b, c, d, e, f, g, h])).ok()?.checked_add(10)
+        }
+        [_, len @ 0..126, ..] => Some(2 + usize::from(len)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_the_shortest_header_for_its_payload() {
+        for (len, header) in [(0, 2), (125, 2), (126, 4), (65535, 4), (65536, 10)] {
+            let packet = Packet::message(Kind::Binary, &vec![7; len]);
+            assert_eq!(packet.len(), header + len);
+            assert_eq!(packet.bytes()[0], 0x82);
+            assert_eq!(frame_len(packet.bytes()), Some(packet.len()));
+        }
+        assert_eq!(Packet::message(Kind::Text, b"hi").bytes(), &b"\x81\x02hi"[..]);
+    }
+
+    #[test]
+    fn the_reason_of_a_close_frame_is_cut_at_a_character() {
+        let packet = Packet::close(Some(1000), &"é".repeat(62));
+        assert_eq!(packet.len(), 2 + 2 + 122);
+        assert_eq!(Packet::close(None, "x").bytes(), &b"\x88\x00"[..]);
+    }
+}
