@@ -8,7 +8,7 @@ use wscengine::{MessageKind, ReadError, ReadErrorKind};
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
-const RSV2_AND_3: u8 = 0x30;
+const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
@@ -154,16 +154,14 @@ impl Rules {
     /// The header at the start of `bytes`; `None` if it is not there in full.
     ///
     /// # Errors
-    /// What it breaks, as soon as the bytes show it.
+    /// What it breaks, as soon as the bytes show it; of several things the one that sockudo-ws would name.
     pub fn header(&self, bytes: &[u8]) -> Result<Option<Header>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
-        let frame = self.frame(first)?;
+        self.judge_first(first)?;
         if second & MASKED != 0 {
             return Err(Violation::Masked);
         }
-        if !matches!(frame, Frame::Whole(_) | Frame::Compressed | Frame::Part { .. })
-            && usize::from(second) > MAX_CONTROL
-        {
+        if is_control(first) && usize::from(second) > MAX_CONTROL {
             return Err(Violation::LongControl);
         }
         let (size, len) = match (second & LENGTH, rest) {
@@ -178,44 +176,57 @@ impl Rules {
             return Err(Violation::Length);
         }
         let len = usize::try_from(len).map_err(|_| Violation::FrameTooBig)?;
-        self.sized(Header { frame, size, len }).map(Some)
+        let frame = self.frame(first, len)?;
+        Ok(Some(Header { frame, size, len }))
     }
 
-    fn frame(&self, first: u8) -> Result<Frame, Violation> {
-        let (last, opcode) = (first & FIN != 0, first & OPCODE);
-        let compressed = first & RSV1 != 0;
-        if first & RSV2_AND_3 != 0 || compressed && !(self.deflate && matches!(opcode, 1 | 2)) {
-            return Err(Violation::ReservedBit);
-        }
-        match (opcode, self.begun) {
-            (0, None) => Err(Violation::NothingBegun),
-            (0, Some(begun)) => Ok(Frame::Part { compressed: begun.compressed, last }),
-            (1 | 2, Some(_)) => Err(Violation::NotEnded),
-            (1 | 2, None) if !last => Ok(Frame::Part { compressed, last }),
-            (1 | 2, None) if compressed => Ok(Frame::Compressed),
-            (1 | 2, None) => Ok(Frame::Whole(kind(first))),
-            (8..=10, _) if !last => Err(Violation::FragmentedControl),
-            (8, _) => Ok(Frame::Close),
-            (9, _) => Ok(Frame::Ping),
-            (10, _) => Ok(Frame::Pong),
+    /// What can be said of the first byte alone.
+    fn judge_first(&self, first: u8) -> Result<(), Violation> {
+        let opcode = first & OPCODE;
+        let reserved = match first & RESERVED {
+            0 => false,
+            RSV1 => !(self.deflate && matches!(opcode, 1 | 2)),
+            _ => true,
+        };
+        match opcode {
+            _ if reserved => Err(Violation::ReservedBit),
+            0..=2 => Ok(()),
+            8..=10 if first & FIN == 0 => Err(Violation::FragmentedControl),
+            8..=10 => Ok(()),
             _ => Err(Violation::Opcode(opcode)),
         }
     }
 
-    fn sized(&self, header: Header) -> Result<Header, Violation> {
-        match header.frame {
-            Frame::Ping | Frame::Pong | Frame::Close => return Ok(header),
-            Frame::Whole(_) | Frame::Compressed | Frame::Part { .. } => {}
+    /// What the frame is, of which the first byte has been judged. The limits hold for data frames: control frames are
+    /// short anyhow.
+    fn frame(&self, first: u8, len: usize) -> Result<Frame, Violation> {
+        match first & OPCODE {
+            8 => return Ok(Frame::Close),
+            9 => return Ok(Frame::Ping),
+            10 => return Ok(Frame::Pong),
+            _ if len > self.limits.frame => return Err(Violation::FrameTooBig),
+            _ => {}
         }
-        if header.len > self.limits.frame {
-            return Err(Violation::FrameTooBig);
-        }
+        let (last, compressed) = (first & FIN != 0, first & RSV1 != 0);
+        let frame = match (first & OPCODE, self.begun) {
+            (0, None) => return Err(Violation::NothingBegun),
+            (0, Some(begun)) => Frame::Part { compressed: begun.compressed, last },
+            (_, Some(_)) => return Err(Violation::NotEnded),
+            _ if !last => Frame::Part { compressed, last },
+            _ if compressed => Frame::Compressed,
+            _ => Frame::Whole(kind(first)),
+        };
         // Compressed or not: what is larger than its message may be cannot be made smaller by inflating.
-        match self.begun.map_or(0, |begun| begun.len).checked_add(header.len) {
-            Some(message) if message <= self.limits.message => Ok(header),
+        match self.begun.map_or(0, |begun| begun.len).checked_add(len) {
+            Some(message) if message <= self.limits.message => Ok(frame),
             _ => Err(Violation::MessageTooBig),
         }
     }
+}
+
+/// Opcodes from 8 on (RFC 6455 section 5.5).
+fn is_control(first: u8) -> bool {
+    first & 0x08 != 0
 }
 
 fn kind(first: u8) -> MessageKind {
@@ -228,5 +239,79 @@ fn has_shortest_form(size: usize, len: u64) -> bool {
         2 => true,
         4 => len >= 126,
         _ => len > u64::from(u16::MAX) && len >> 63 == 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { message: 300, frame: 200 };
+
+    fn header(frame: Frame, size: usize, len: usize) -> Result<Option<Header>, Violation> {
+        Ok(Some(Header { frame, size, len }))
+    }
+
+    #[test]
+    fn frames_of_a_server_are_what_rfc_6455_says() {
+        let rules = Rules::new(LIMITS);
+        let part = Frame::Part { compressed: false, last: false };
+        let cases: &[(&[u8], _)] = &[
+            (&[0x81, 0], header(Frame::Whole(MessageKind::Text), 2, 0)),
+            (&[0x82, 125], header(Frame::Whole(MessageKind::Binary), 2, 125)),
+            (&[0x82, 126, 0, 200], header(Frame::Whole(MessageKind::Binary), 4, 200)),
+            (&[0x01, 7], header(part, 2, 7)),
+            (&[0x88, 125], header(Frame::Close, 2, 125)),
+            (&[0x89, 0], header(Frame::Ping, 2, 0)),
+            (&[0x8a, 1], header(Frame::Pong, 2, 1)),
+            (&[], Ok(None)),
+            (&[0xff], Ok(None)),
+            (&[0x82, 126, 0], Ok(None)),
+            (&[0x82, 127, 0, 0, 0, 0, 0, 1, 0], Ok(None)),
+            (&[0xc1, 0], Err(Violation::ReservedBit)),
+            (&[0xa1, 0], Err(Violation::ReservedBit)),
+            (&[0x99, 0], Err(Violation::ReservedBit)),
+            (&[0x83, 0], Err(Violation::Opcode(3))),
+            (&[0x8b, 0], Err(Violation::Opcode(11))),
+            (&[0x81, 0x80], Err(Violation::Masked)),
+            (&[0x09, 0], Err(Violation::FragmentedControl)),
+            (&[0x88, 126], Err(Violation::LongControl)),
+            (&[0x82, 126, 0, 125], Err(Violation::Length)),
+            (&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff], Err(Violation::Length)),
+            (&[0x82, 127, 0x80, 0, 0, 0, 0, 1, 0, 0], Err(Violation::Length)),
+            (&[0x80, 0], Err(Violation::NothingBegun)),
+            (&[0x82, 126, 0, 201], Err(Violation::FrameTooBig)),
+            (&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0], Err(Violation::FrameTooBig)),
+        ];
+        for (bytes, wanted) in cases {
+            assert_eq!(rules.header(bytes), *wanted, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_message_follow_each_other_and_count_together() {
+        let mut rules = Rules::new(LIMITS);
+        let first =
+            rules.header(&[0x01, 126, 0, 200]).expect("it is allowed").expect("it is there");
+        assert_eq!(rules.enter(first), 200);
+        assert_eq!(rules.header(&[0x81, 0]), Err(Violation::NotEnded));
+        assert_eq!(rules.header(&[0x80, 101]), Err(Violation::MessageTooBig));
+        assert_eq!(rules.header(&[0x89, 3]), header(Frame::Ping, 2, 3), "in between");
+        let last = rules.header(&[0x80, 100]).expect("it is allowed").expect("it is there");
+        assert_eq!(last.frame, Frame::Part { compressed: false, last: true });
+        assert_eq!(rules.enter(last), 300);
+        assert_eq!(rules.header(&[0x80, 0]), Err(Violation::NothingBegun));
+    }
+
+    #[test]
+    fn where_deflate_was_agreed_on_the_first_frame_says_whether_a_message_is_compressed() {
+        let mut rules = Rules { deflate: true, ..Rules::new(LIMITS) };
+        assert_eq!(rules.header(&[0xc2, 9]), header(Frame::Compressed, 2, 9));
+        assert_eq!(rules.header(&[0xc9, 0]), Err(Violation::ReservedBit));
+        let first = rules.header(&[0x41, 9]).expect("it is allowed").expect("it is there");
+        rules.enter(first);
+        let part = Frame::Part { compressed: true, last: false };
+        assert_eq!(rules.header(&[0x00, 9]), header(part, 2, 9));
+        assert_eq!(rules.header(&[0x40, 9]), Err(Violation::ReservedBit));
     }
 }

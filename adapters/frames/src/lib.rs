@@ -11,6 +11,7 @@
 //!
 //! There is no fragment put together here, nothing inflated and no close frame judged: that is the library's.
 
+mod encode;
 mod header;
 mod read_buffer;
 mod writer;

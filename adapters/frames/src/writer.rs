@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rand::RngExt;
 use tokio::io::AsyncWrite;
 use wscengine::{WriteError, WriteErrorKind};
+
+use crate::encode::{MAX_HEADER, Masks, encode};
 
 /// Gathers the frames of a client, masked with a CSPRNG's bytes, and hands them to the socket.
 ///
@@ -204,67 +205,6 @@ impl fmt::Debug for FrameWriter {
     }
 }
 
-/// Appends a masked frame.
-fn encode(bytes: &mut Vec<u8>, first: u8, mask: [u8; 4], payload: &[u8]) {
-    let len = payload.len();
-    match len {
-        0..126 => bytes.extend_from_slice(&[first, MASKED | len as u8]),
-        126..=0xffff => {
-            let [high, low] = (len as u16).to_be_bytes();
-            bytes.extend_from_slice(&[first, MASKED | 126, high, low]);
-        }
-        _ => {
-            bytes.extend_from_slice(&[first, MASKED | 127]);
-            bytes.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(&mask);
-    let start = bytes.len();
-    bytes.extend_from_slice(payload);
-    apply(mask, &mut bytes[start..]);
-}
-
-const MASKED: u8 = 0x80;
-/// Two bytes, a length of eight, a mask.
-const MAX_HEADER: usize = 14;
-
-/// Masks `bytes`, many at a time: the loop over 16 becomes vector instructions.
-fn apply(mask: [u8; 4], bytes: &mut [u8]) {
-    let wide = u128::from_ne_bytes(std::array::from_fn(|at| mask[at % 4]));
-    let (blocks, rest) = bytes.as_chunks_mut::<16>();
-    for block in blocks {
-        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
-    }
-    for (byte, mask) in rest.iter_mut().zip(wide.to_ne_bytes()) {
-        *byte ^= mask;
-    }
-}
-
-/// Masks for frames, drawn from a CSPRNG many at a time: RFC 6455 section 5.3 wants them unpredictable.
-struct Masks {
-    drawn: [u8; MASKS],
-    at: usize,
-}
-
-/// For 32 frames.
-const MASKS: usize = 128;
-
-impl Masks {
-    fn new() -> Self {
-        Self { drawn: [0; MASKS], at: MASKS }
-    }
-
-    fn next(&mut self) -> [u8; 4] {
-        if self.at == MASKS {
-            rand::rng().fill(&mut self.drawn[..]);
-            self.at = 0;
-        }
-        let start = self.at;
-        self.at += 4;
-        [0, 1, 2, 3].map(|byte| self.drawn[start + byte])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -273,56 +213,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::*;
-
-    /// The first byte and the payload of each frame that a client wrote, its mask taken off byte by byte.
-    fn taken_apart(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
-        let mut frames = Vec::new();
-        while let [first, second, rest @ ..] = bytes {
-            assert_eq!(second & MASKED, MASKED, "a client masks");
-            let size = match second & !MASKED {
-                126 => 2,
-                127 => 8,
-                _ => 0,
-            };
-            let (extended, rest) = rest.split_at(size);
-            let long = extended.iter().fold(0, |len, byte| (len << 8) | usize::from(*byte));
-            let len = if size == 0 { usize::from(second & !MASKED) } else { long };
-            let (mask, rest) = rest.split_at(4);
-            let (payload, rest) = rest.split_at(len);
-            let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
-            frames.push((*first, payload.collect()));
-            bytes = rest;
-        }
-        frames
-    }
-
-    #[tokio::test]
-    async fn frames_of_all_lengths_are_masked_and_have_the_shortest_header() {
-        for (len, header) in
-            [(0, 6), (1, 6), (7, 6), (125, 6), (126, 8), (65_535, 8), (65_536, 14), (70_001, 14)]
-        {
-            let payload: Vec<u8> = (0..len).map(|at: usize| at as u8).collect();
-            let (mut writer, mut wire) = (FrameWriter::new(1024), Vec::new());
-            writer.frame(0x82, &payload);
-            poll_fn(|cx| writer.poll_flush(&mut wire, cx)).await.expect("a vector takes it");
-            assert_eq!((wire.len(), writer.written()), (header + len, (header + len) as u64));
-            assert_eq!(taken_apart(&wire), [(0x82, payload)]);
-        }
-    }
-
-    #[tokio::test]
-    async fn no_two_frames_have_the_same_mask() {
-        let (mut writer, mut wire) = (FrameWriter::new(1024), Vec::new());
-        for _ in 0..200 {
-            writer.frame(0x81, b"");
-        }
-        poll_fn(|cx| writer.poll_flush(&mut wire, cx)).await.expect("a vector takes it");
-        let mut masks: Vec<_> = wire.chunks(6).map(|frame| &frame[2..]).collect();
-        masks.sort_unstable();
-        masks.dedup();
-        // One pair among two hundred would be a chance of one in two hundred thousand.
-        assert!(masks.len() >= 199, "{}", masks.len());
-    }
+    use crate::encode::tests::taken_apart;
 
     #[tokio::test]
     async fn the_first_failure_is_told_to_everyone_and_nothing_is_gathered_any_more() {

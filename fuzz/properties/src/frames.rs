@@ -9,7 +9,7 @@ use wscengine::transport::{Batch, Connection, Inbound, Limits};
 use wscengine_tungstenite::{Checked, TungsteniteConnection};
 
 use crate::script::{Script, split_cuts};
-use crate::wire::{Read, Whole, read_all, written};
+use crate::wire::{Read, check_answers, read_all};
 
 /// Two bytes of limits, one with how much is left over from the handshake, a list of pieces, and the bytes of a server.
 ///
@@ -72,24 +72,4 @@ fn taken(inbound: Inbound<'_>) -> Read {
         Inbound::Close(frame) => Read::Close(frame),
         other => unreachable!("{other:?}"),
     }
-}
-
-fn check_answers(whole: &Whole, bytes: &[u8]) {
-    let mut frames = written(bytes);
-    if let Some(Read::Close(close)) = whole.read.last() {
-        let echo = frames.pop().expect("the close frame is answered");
-        assert_eq!(echo.opcode, 8);
-        match close {
-            Some(close) => assert!(echo.payload.starts_with(&close.code().0.to_be_bytes())),
-            None => assert!(echo.payload.is_empty()),
-        }
-    }
-    let pongs: Vec<_> = frames
-        .iter()
-        .map(|frame| {
-            assert_eq!(frame.opcode, 10, "nothing but pongs");
-            &frame.payload
-        })
-        .collect();
-    assert_eq!(pongs, whole.pings.iter().collect::<Vec<_>>());
 }

@@ -13,6 +13,7 @@ mod frames;
 mod handshake;
 mod redact;
 mod rooms;
+mod scanner;
 mod script;
 mod wire;
 
@@ -23,4 +24,5 @@ pub use frames::frames;
 pub use handshake::handshake;
 pub use redact::redact;
 pub use rooms::rooms;
+pub use scanner::scanner;
 pub use wscengine::fuzzing::{heartbeat, inbox, lifecycle, retry_after, send_queue};

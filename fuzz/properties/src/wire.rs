@@ -187,3 +187,24 @@ pub(crate) fn written(mut bytes: &[u8]) -> Vec<Written> {
     }
     frames
 }
+
+/// Checks what a client wrote: for each ping its pong, and an answer to the close frame.
+pub(crate) fn check_answers(whole: &Whole, bytes: &[u8]) {
+    let mut frames = written(bytes);
+    if let Some(Read::Close(close)) = whole.read.last() {
+        let echo = frames.pop().expect("the close frame is answered");
+        assert_eq!(echo.opcode, 8);
+        match close {
+            Some(close) => assert!(echo.payload.starts_with(&close.code().0.to_be_bytes())),
+            None => assert!(echo.payload.is_empty()),
+        }
+    }
+    let pongs: Vec<_> = frames
+        .iter()
+        .map(|frame| {
+            assert_eq!(frame.opcode, 10, "nothing but pongs");
+            &frame.payload
+        })
+        .collect();
+    assert_eq!(pongs, whole.pings.iter().collect::<Vec<_>>());
+}

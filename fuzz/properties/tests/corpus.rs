@@ -74,5 +74,6 @@ tests! {
     redact: every_kept_url_is_shown_without_its_secrets,
     retry_after: every_kept_retry_after_is_a_delay_or_nothing,
     rooms: every_kept_room_message_is_written_as_it_was_read,
+    scanner: every_kept_stream_of_frames_is_read_as_the_core_beneath_reads_it,
     send_queue: every_kept_send_queue_loses_no_message_and_no_room,
 }
