@@ -159,7 +159,15 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
         }
         loop {
             match poll_fn(|cx| self.io.poll(cx)).await {
-                Turn::Dispatch => self.dispatch().await,
+                Turn::Dispatch => {
+                    self.dispatch().await;
+                    // An answer goes out before the socket is asked for more.
+                    poll_fn(|cx| {
+                        self.io.poll_write(cx);
+                        Poll::Ready(())
+                    })
+                    .await;
+                }
                 Turn::Abort if self.workers > 1 => {
                     workers.abort_all();
                     while workers.join_next().await.is_some() {}
@@ -211,6 +219,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
         let Self { io, calls, .. } = self;
         let mut call = pin!(calls.call(message, 0));
         poll_fn(|cx| {
+            io.session.outbound().awake();
             if call.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -229,6 +238,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
 impl<C: Connection> Io<C> {
     /// Does all that can be done now.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        self.session.outbound().awake();
         while !matches!(self.phase, Phase::Over(_)) {
             match self.commands.poll_recv(cx) {
                 Poll::Ready(Some(command)) => self.on_command(command),
@@ -242,6 +252,7 @@ impl<C: Connection> Io<C> {
         self.poll_write(cx);
         let turn = self.poll_phase(cx);
         if turn.is_pending() {
+            self.await_messages(cx);
             self.rearm(cx);
         }
         turn

@@ -138,7 +138,7 @@ impl<C: Connection> Io<C> {
             Phase::Serving => {
                 if self.writing.is_over() {
                     // Whoever waits for the socket, an `on_close` of ours for one, hears of it now.
-                    self.end_sending(cx);
+                    self.end_sending();
                 }
                 self.poll_error();
                 if self.may_call() && (!self.batch.is_empty() || self.may_take_queued()) {
@@ -149,10 +149,10 @@ impl<C: Connection> Io<C> {
             Phase::GivingUp(_) if self.callback == Inline::Aborting => {
                 return Poll::Ready(Turn::Abort);
             }
-            Phase::GivingUp(rest) => self.drained(cx, rest),
+            Phase::GivingUp(rest) => self.drained(rest),
             Phase::Drained => {}
             Phase::Closing(step) => return self.poll_closing(cx, step),
-            Phase::Over(result) => return self.finish(cx, result),
+            Phase::Over(result) => return self.finish(result),
         }
         Poll::Pending
     }
@@ -165,7 +165,7 @@ impl<C: Connection> Io<C> {
     fn poll_drain(&mut self, cx: &mut Context<'_>, rest: Rest) -> Poll<Turn> {
         if rest == Rest::Handle || self.writing.is_over() {
             // Nothing can be written any more; a callback may be waiting to hear of it.
-            self.give_up_writing(cx);
+            self.give_up_writing();
         }
         if rest == Rest::Handle {
             self.poll_error();
@@ -183,14 +183,14 @@ impl<C: Connection> Io<C> {
             || self.writing.is_over()
             || (self.writing.is_clear() && self.session.outbound().is_empty());
         if self.callback != Inline::Pending && level.running == 0 && messages_done && written {
-            self.drained(cx, rest);
+            self.drained(rest);
         }
         Poll::Pending
     }
 
-    fn drained(&mut self, cx: &Context<'_>, rest: Rest) {
+    fn drained(&mut self, rest: Rest) {
         self.queue_batch();
-        let unsent = self.give_up_writing(cx);
+        let unsent = self.give_up_writing();
         let unhandled = match rest {
             Rest::Handle => self.session.inbox().clear(),
             Rest::Keep => self.session.inbox().waiting(),
@@ -232,9 +232,9 @@ impl<C: Connection> Io<C> {
         }
     }
 
-    fn finish(&mut self, cx: &Context<'_>, result: Result<(), CloseError>) -> Poll<Turn> {
+    fn finish(&mut self, result: Result<(), CloseError>) -> Poll<Turn> {
         self.session.outbound().close_all(SendErrorKind::SessionEnded);
-        self.give_up_writing(cx);
+        self.give_up_writing();
         self.session.inbox().end();
         self.pings.fail();
         Poll::Ready(Turn::Over(result))

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Io, Phase};
 use crate::error::{SendError, SendErrorKind, WriteError};
 use crate::lifecycle::Rest;
 use crate::message::CloseFrame;
-use crate::outbound::{Queued, Released};
+use crate::outbound::{Flushed, Queued, Released, Sleep};
 use crate::telemetry;
 use crate::transport::{Connection, Outgoing};
 
@@ -21,7 +20,7 @@ pub(super) struct Writing {
     /// Taken from the queue, not yet given to the transport.
     out: VecDeque<Queued>,
     /// Those who want to know when what the transport was given is flushed.
-    unflushed: Vec<oneshot::Sender<Result<(), SendError>>>,
+    unflushed: Vec<Flushed>,
     /// Messages the transport was given since its last complete flush.
     unflushed_messages: usize,
     flush_wanted: bool,
@@ -116,7 +115,7 @@ impl<C: Connection> Io<C> {
         };
         match result {
             Poll::Ready(Ok(())) => self.writing.stalled = None,
-            Poll::Ready(Err(error)) => self.write_failed(cx, error),
+            Poll::Ready(Err(error)) => self.write_failed(error),
             Poll::Pending => self.note_stall(),
         }
     }
@@ -149,7 +148,7 @@ impl<C: Connection> Io<C> {
         }
         for _ in 0..TAKES_PER_POLL {
             if self.writing.out.is_empty() {
-                self.session.outbound().take(&mut self.writing.out, cx);
+                self.session.outbound().take(&mut self.writing.out);
             }
             if self.writing.out.is_empty() {
                 return Poll::Ready(Ok(()));
@@ -161,9 +160,19 @@ impl<C: Connection> Io<C> {
         Poll::Ready(Ok(()))
     }
 
+    /// Lets the next message wake the task. While it waits for the socket, that does.
+    pub(super) fn await_messages(&self, cx: &Context<'_>) {
+        if self.writing.is_clear()
+            && self.session.outbound().sleep(cx) == Sleep::NotYet
+            && self.may_write_messages()
+        {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Gives what was taken to the transport, and its room in the queue back.
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        let (mut released, mut messages, mut bytes) = (Released::default(), 0, 0);
+        let (mut released, mut messages, mut bytes) = (Released::new(self.config.send_queue), 0, 0);
         let result = loop {
             if self.writing.out.is_empty() {
                 break Poll::Ready(Ok(()));
@@ -202,18 +211,18 @@ impl<C: Connection> Io<C> {
 
     /// The socket takes nothing any more: whoever waits for that hears of it at once. What the peer said last, its
     /// close frame perhaps, may still lie in the socket, so reading goes on for a moment and says how it ended.
-    fn write_failed(&mut self, cx: &Context<'_>, error: WriteError) {
+    fn write_failed(&mut self, error: WriteError) {
         self.writing.fail();
-        self.end_sending(cx);
+        self.end_sending();
         if matches!(self.phase, Phase::Serving) && !self.reading.is_over() {
             self.timers.write_failed(error);
         }
     }
 
     /// Nothing can be written any more: those who wait, and those who come, are told so.
-    pub(super) fn end_sending(&mut self, cx: &Context<'_>) {
+    pub(super) fn end_sending(&mut self) {
         self.session.outbound().close_all(SendErrorKind::SessionEnded);
-        self.give_up_writing(cx);
+        self.give_up_writing();
     }
 
     /// Something waits for the socket: the clock runs from when it last took a byte.
@@ -238,11 +247,11 @@ impl<C: Connection> Io<C> {
 
     /// Gives up all that waits to be written, tells those who want to know, and says how many messages were given up
     /// in all.
-    pub(super) fn give_up_writing(&mut self, cx: &Context<'_>) -> usize {
+    pub(super) fn give_up_writing(&mut self) -> usize {
         self.writing.unsent += std::mem::take(&mut self.writing.unflushed_messages);
-        let mut released = Released::default();
+        let mut released = Released::new(self.config.send_queue);
         let mut late = VecDeque::new();
-        self.session.outbound().take(&mut late, cx);
+        self.session.outbound().take(&mut late);
         for queued in self.writing.out.drain(..).chain(late) {
             self.writing.unsent += 1;
             released.add(&queued);

@@ -11,7 +11,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use super::wakes::Sleeper;
 use crate::error::{SendError, SendErrorKind};
 use crate::message::Message;
-use crate::outbound::{Lane, QueueLimits, Queued, Released, SendQueue};
+use crate::outbound::{Lane, QueueLimits, Queued, Released, SendQueue, Sleep};
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
@@ -20,8 +20,10 @@ enum Step {
     Send(Who, u8),
     Poll(u8),
     GiveUp(u8),
-    /// The writer takes what is queued.
+    /// The writer takes what is queued, and sleeps if it can.
     Take,
+    /// The writer is awake for another reason, and does not look at the queue yet.
+    Awake,
     /// And has written so many of them.
     Written(u8),
     Close,
@@ -52,6 +54,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Poll(which) => plain.poll(which),
             Step::GiveUp(which) => plain.give_up(which),
             Step::Take => plain.take(),
+            Step::Awake => plain.awake(),
             Step::Written(count) => plain.written(count),
             Step::Close => plain.close(Who::Session),
             Step::CloseAll => plain.close(Who::Farewell),
@@ -195,10 +198,17 @@ impl Plain {
         }
     }
 
+    fn awake(&mut self) {
+        self.queue.awake();
+        self.writer = Sleeper::default();
+    }
+
     fn take(&mut self) {
         let mut into = VecDeque::new();
+        self.queue.take(&mut into);
         let queue = &self.queue;
-        self.writer.poll(|cx| queue.take(&mut into, cx), |()| true);
+        let slept = self.writer.poll(|cx| queue.sleep(cx), |slept| *slept == Sleep::Sound);
+        assert_eq!(slept, Sleep::Sound, "all is taken");
         let numbers: VecDeque<_> = into.iter().map(|queued| number_of(&queued.message)).collect();
         assert_eq!(numbers, self.accepted, "lost, doubled or reordered");
         self.accepted.clear();
@@ -211,7 +221,7 @@ impl Plain {
 
     fn written(&mut self, count: u8) {
         let count = usize::from(count).min(self.taken.len());
-        let mut released = Released::default();
+        let mut released = Released::new(self.limits);
         self.taken.drain(..count).for_each(|queued| released.add(&queued));
         self.held.drain(..count);
         self.queue.release(released);
