@@ -1,17 +1,14 @@
 //! The opening handshake with a server that answers whatever it likes.
 
-use std::cell::RefCell;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::SEC_WEBSOCKET_ACCEPT;
 use sha1::{Digest, Sha1};
-use tokio::runtime::{Builder, Runtime};
 use wscengine::transport::{ConnectRequest, HandshakeResponse};
 use wscengine::{ConnectError, ConnectErrorKind};
 
-use crate::script::{Script, split_cuts};
+use crate::script::{Script, on_a_paused_clock, split_cuts};
 
 /// A list of pieces and an answer, in which `{accept}` stands for the right `Sec-WebSocket-Accept`.
 ///
@@ -38,9 +35,7 @@ impl Outcome {
         let mut script = Script::answering(answer, cuts, fill_in);
         let mut request = ConnectRequest::new(URL.parse().expect("a URL"));
         request.subprotocols = vec!["chat".into(), "superchat".into()];
-        let result = RUNTIME.with_borrow(|runtime| {
-            runtime.block_on(wscengine_dial::handshake(&mut script, &request))
-        });
+        let result = on_a_paused_clock(wscengine_dial::handshake(&mut script, &request));
         let (result, leftover) = match result {
             Ok((response, leftover)) => (Ok(same(response)), leftover),
             Err(error) => (Err(refusal(&error)), Bytes::new()),
@@ -84,7 +79,7 @@ impl Outcome {
 
 /// The status of an answer about which there can be no doubt: a refusal with headers of words, or an acceptance with
 /// those that it must have and no others.
-fn plain_status(answer: &[u8], accept: &str) -> Option<u16> {
+pub(crate) fn plain_status(answer: &[u8], accept: &str) -> Option<u16> {
     let mut lines = answer.split(|byte| *byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         str::from_utf8(line).unwrap_or("\0")
@@ -174,10 +169,3 @@ fn refusal(error: &ConnectError) -> (ConnectErrorKind, Option<HandshakeResponse>
 const ACCEPT: &str = "sec-websocket-accept:";
 const NAME: &str = "sec-websocket-accept";
 const URL: &str = "ws://example.com/chat?room=1";
-
-thread_local! {
-    /// One for all inputs: on a paused clock, so that no time limit takes real time.
-    static RUNTIME: RefCell<Runtime> = RefCell::new(
-        Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime"),
-    );
-}

@@ -1,10 +1,14 @@
 //! A byte stream that is written down beforehand: what is read from it, in which pieces, and that it then ends.
 
+use std::cell::RefCell;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::{Builder, Runtime};
 
 /// A stream that gives `input` in the pieces that `cuts` say, then its end, and takes whatever is written.
 #[derive(Debug)]
@@ -100,4 +104,19 @@ impl AsyncWrite for Script {
 pub(crate) fn split_cuts(input: &[u8]) -> (&[u8], &[u8]) {
     let Some((count, rest)) = input.split_first() else { return (&[], &[]) };
     rest.split_at(usize::from(count % 64).min(rest.len()))
+}
+
+/// More than anything takes that does not wait.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs what would take real time only if it waited.
+pub(crate) fn on_a_paused_clock<F: Future>(future: F) -> F::Output {
+    RUNTIME.with_borrow(|runtime| runtime.block_on(future))
+}
+
+thread_local! {
+    /// One for all inputs.
+    static RUNTIME: RefCell<Runtime> = RefCell::new(
+        Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime"),
+    );
 }

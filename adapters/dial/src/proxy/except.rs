@@ -69,6 +69,8 @@ impl Hosts {
         match self {
             Self::All => true,
             Self::Network(network) => address.is_some_and(|address| network.contains(&address)),
+            // An address has no domain, though its end may be written like one.
+            Self::Domain { .. } if address.is_some() => false,
             Self::Domain { name, itself } => match host.strip_suffix(name.as_str()) {
                 Some("") => *itself,
                 Some(rest) => rest.ends_with('.'),
@@ -139,6 +141,8 @@ mod tests {
             ("10.0.0.0/8", "11.0.0.1", false),
             ("10.0.0.0/8", "ten.example", false),
             ("10.0.0.0/33", "10.0.0.1", false),
+            ("1", "10.0.0.1", false),
+            ("0.0.1, .0.1, *.1", "10.0.0.1", false),
             ("0.0.0.0/0", "192.0.2.1", true),
             ("0.0.0.0/0", "2001:db8::1", false),
             ("2001:db8::/32", "2001:db8::1", true),

@@ -1,9 +1,11 @@
 //! Certificates out of date, pinned keys, other names, protocols, logged keys, and proxies over TLS.
 
+use std::error::Error as _;
 use std::fmt;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,11 +15,14 @@ use rustls::{DEFAULT_VERSIONS, KeyLog};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use wscengine::ConnectErrorKind;
+use wscengine::{ConnectError, ConnectErrorKind, Phase};
 use wscengine_dial::{Dialer, Proxy, TlsConfig, TlsConfigBuilder, rustls};
 
 use crate::support::{read_request, request, serve_echo};
-use crate::tls::{Identity, authority, issue, issue_with, kind_of, serve, server_config, trusting};
+use crate::tls::{
+    Authority, Identity, authority, drain, issue, issue_with, kind_of, serve, server_config,
+    trusting,
+};
 
 /// The pin of a server's key.
 fn pin(identity: &Identity) -> String {
@@ -225,13 +230,53 @@ async fn tls_to_the_server_runs_through_tls_to_the_proxy_each_with_its_own_trust
     assert_eq!(&echoed, b"hello");
 }
 
-#[tokio::test]
-async fn a_proxy_that_is_not_trusted_is_a_proxy_error() {
-    let (of_proxy, of_server) = (authority(), authority());
-    let through = secure_proxy(&issue(&of_proxy, "127.0.0.1"), ([127, 0, 0, 1], 9).into()).await;
-    let tls: TlsConfig = trusting(&of_server).build().unwrap();
-    let proxy: Proxy = format!("https://{through}").parse().unwrap();
+/// What a dial through an `https` proxy fails with, and the failure beneath: that of the TLS with the proxy.
+async fn fails_at(proxy: SocketAddr, trusted: &Authority) -> (ConnectErrorKind, ConnectErrorKind) {
+    let tls: TlsConfig = trusting(trusted).build().unwrap();
+    let proxy: Proxy = format!("https://{proxy}").parse().unwrap();
     let dialer = Dialer::default().tls(tls.clone()).proxy(proxy.tls(tls));
     let error = dialer.dial(&request("wss://chat.example/")).await.unwrap_err();
-    assert_eq!(error.kind(), ConnectErrorKind::Proxy, "{error}");
+    let beneath = error.source().and_then(|source| source.downcast_ref::<ConnectError>());
+    (error.kind(), beneath.unwrap_or_else(|| panic!("{error:?}")).kind())
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_a_proxy_error() {
+    let (trusted, other) = (authority(), authority());
+    let expired = issue_with(&trusted, "127.0.0.1", |params| {
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    for (what, identity) in [
+        ("an unknown authority", issue(&other, "127.0.0.1")),
+        ("another name", issue(&trusted, "proxy.example")),
+        ("out of date", expired),
+    ] {
+        let proxy = secure_proxy(&identity, ([127, 0, 0, 1], 9).into()).await;
+        let kinds = fails_at(proxy, &trusted).await;
+        assert_eq!(kinds, (ConnectErrorKind::Proxy, ConnectErrorKind::Certificate), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_speaks_no_tls_though_its_url_says_so_is_a_proxy_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut tcp = listener.accept().await.unwrap().0;
+        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        drain(&mut tcp).await;
+    });
+    let kinds = fails_at(address, &authority()).await;
+    assert_eq!(kinds, (ConnectErrorKind::Proxy, ConnectErrorKind::Tls));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_silent_instead_of_tls_times_out_in_the_proxys_phase() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy: Proxy = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let tls = trusting(&authority()).build().unwrap();
+    let dialer = Dialer::default().proxy(proxy.tls(tls)).proxy_timeout(Duration::from_millis(50));
+    let error = dialer.dial(&request("ws://chat.example/")).await.unwrap_err();
+    assert_eq!(error.kind(), ConnectErrorKind::Timeout(Phase::Proxy));
 }

@@ -3,10 +3,11 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use e2e::{Opening, RawServer, Reporter, within};
-use wscengine::{AttemptError, ConnectError, ConnectErrorKind, Phase, StartError};
+use e2e::{Adapter, Opening, RawServer, Reporter, within};
+use wscengine::{AttemptError, ConnectError, ConnectErrorKind, Engine, Phase, StartError};
+use wscengine_dial::{Dialer, StaticResolver, TcpConnector};
 
-use super::builder;
+use super::{Chosen, builder};
 
 /// What `start()` says about a server that answers so.
 async fn refused(answer: impl Fn(&Opening) -> Vec<u8>) -> ConnectError {
@@ -132,6 +133,15 @@ async fn nobody_at_the_address_fails_the_start_as_connect() {
     let error =
         within(builder(&url, Reporter::new().0).build().unwrap().start()).await.unwrap_err();
     assert_eq!(connect_error(error).kind(), ConnectErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_fails_the_start_as_resolve() {
+    let tcp = TcpConnector::default().resolver(StaticResolver::new());
+    let transport = Chosen::transport(Dialer::default().tcp(tcp));
+    let prepared = Engine::builder(transport, Reporter::new().0).url("wss://unknown.example/");
+    let error = within(prepared.build().unwrap().start()).await.unwrap_err();
+    assert_eq!(connect_error(error).kind(), ConnectErrorKind::Resolve);
 }
 
 #[tokio::test]
