@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{any, get};
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DropRule};
 use crate::dialect::wsrooms::{self, Wsrooms};
+use crate::drain::Drain;
 use crate::echo;
 use crate::rooms::Rooms;
-use crate::ws::close_code;
 
 /// The routes of the server, to be merged into or nested in an axum application.
 ///
@@ -38,13 +40,17 @@ pub fn router(config: Config) -> Router {
 pub struct App {
     rooms: Rooms,
     echo_sessions: Arc<AtomicU64>,
+    /// The connections before their upgrade, and those without.
+    http: TaskTracker,
 }
 
 impl App {
     /// An application with these options and no connection.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { rooms: Rooms::new(config), echo_sessions: Arc::default() }
+        let http = TaskTracker::new();
+        http.close();
+        Self { rooms: Rooms::new(config), echo_sessions: Arc::default(), http }
     }
 
     /// The rooms that its endpoints lead into.
@@ -53,7 +59,7 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, and those of [`Config::bench`].
+    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, `/readyz`, and those of [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         // Its handlers have names that are free.
@@ -69,37 +75,44 @@ impl App {
             // Any method: the handshake check names the wrong one in its answer.
             .route("/echo", any(echo::handler))
             .route("/healthz", get(|| async { "ok" }))
+            .route("/readyz", get(ready))
             .with_state(self.clone())
     }
 
-    /// Closes every WebSocket connection with code 1001 (going away) and waits for their ends:
-    /// at most [`Config::close_timeout`], after which what is left is cut. Connections that
-    /// are opened later are closed the same way, at once.
+    /// Refuses new WebSocket connections, closes those there are and waits for their ends, as
+    /// [`Rooms::close`] says. With [`Config::drain`] as it is by default, all are closed at once, with code
+    /// 1001 (going away).
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
     ///
     /// # Cancel safety
     /// Cancel safe: the closing goes on, and a second call waits for it again.
     pub async fn close(&self) {
+        self.rooms.close().await;
         self.begin_closing();
-        self.rooms.tasks().wait().await;
+        self.http.wait().await;
+    }
+
+    pub(crate) fn begin_drain(&self) {
+        self.rooms.begin_drain();
     }
 
     pub(crate) fn begin_closing(&self) {
-        self.rooms.closing().cancel();
-        self.rooms.end_all(close_code::RESTART, "server restarts");
+        self.rooms.begin_closing();
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        self.rooms.drain()
     }
 
     pub(crate) fn config(&self) -> &Config {
         self.rooms.config()
     }
 
-    /// Runs a connection so that [`close`](Self::close) waits for it.
-    pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.rooms.tasks().spawn(connection);
-    }
-
-    /// Done when the connections are to end.
-    pub(crate) fn closing(&self) -> CancellationToken {
-        self.rooms.closing().clone()
+    /// Runs a connection before its upgrade, so that [`close`](Self::close) waits for it.
+    pub(crate) fn spawn_http(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.http.spawn(connection);
     }
 
     /// How many echoes the next session may send before it is cut.
@@ -111,4 +124,12 @@ impl App {
             DropRule::First(_) | DropRule::Never => None,
         }
     }
+}
+
+/// Whether new connections are welcome.
+async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.drain().draining().is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining");
+    }
+    (StatusCode::OK, "ready")
 }

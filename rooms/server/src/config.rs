@@ -45,6 +45,7 @@ pub struct Config {
     pub(crate) max_room_name: usize,
     pub(crate) announce_root: bool,
     pub(crate) bench: bool,
+    pub(crate) drain: Duration,
 }
 
 /// Which connections are cut, and after how many echoes.
@@ -72,6 +73,14 @@ impl Config {
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Over how much time a server that ends closes its connections, so that they do not all come back at once.
+    /// Default 0 s, for tests: all at once, with code 1001. `rooms-server` has 5 s.
+    #[must_use]
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.drain = time;
         self
     }
 
@@ -178,6 +187,7 @@ impl Default for Config {
             max_room_name: MAX_ROOM_NAME,
             announce_root: true,
             bench: false,
+            drain: Duration::ZERO,
         }
     }
 }

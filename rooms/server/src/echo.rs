@@ -1,7 +1,8 @@
 //! `/echo`: every message goes back to its sender.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -13,13 +14,22 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::app::App;
-use crate::handshake::Upgrade;
+use crate::handshake::{HandshakeError, Upgrade};
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-pub(crate) async fn handler(State(app): State<App>, upgrade: Upgrade) -> Response {
-    let (response, on_upgrade) = upgrade.response();
-    app.spawn(serve(app.clone(), on_upgrade));
+pub(crate) async fn handler(
+    State(app): State<App>,
+    upgrade: Result<Upgrade, HandshakeError>,
+) -> Response {
+    if app.drain().draining().is_cancelled() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let (response, on_upgrade) = match upgrade {
+        Ok(upgrade) => upgrade.response(),
+        Err(error) => return error.into_response(),
+    };
+    app.drain().sessions().spawn(serve(app.clone(), on_upgrade));
     response
 }
 
@@ -31,11 +41,10 @@ async fn serve(app: App, on_upgrade: OnUpgrade) {
     let mut socket =
         Socket::from_raw_socket(io, Role::Server, Some(app.config().websocket())).await;
 
-    let closing = app.closing();
     let end = tokio::select! {
         // First: a connection opened while the server closes is told so before anything else.
         biased;
-        () = closing.cancelled() => End::GoingAway,
+        end = app.drain().ends() => End::Server(end),
         end = echo(&mut socket, app.next_echo_budget()) => end,
     };
     // Whatever the end is, it is bounded: a client that does not cooperate loses its connection.
@@ -48,8 +57,8 @@ enum End {
     PeerClosed,
     /// The connection broke, or the closing handshake is already complete.
     Gone,
-    /// The server is closing.
-    GoingAway,
+    /// The server ends it.
+    Server(crate::hub::End),
     /// The client broke a rule, for which there is this close frame.
     Violation(CloseFrame),
     /// The connection is to be cut, see [`Config::drop_first_after`](crate::Config::drop_first_after).
@@ -119,8 +128,8 @@ async fn finish(mut socket: Socket, end: End) {
     match end {
         End::Gone | End::Cut => {}
         End::PeerClosed => drain(&mut socket).await,
-        End::GoingAway => {
-            let frame = CloseFrame { code: CloseCode::Away, reason: "server shuts down".into() };
+        End::Server(end) => {
+            let frame = CloseFrame { code: end.code.into(), reason: (&*end.reason).into() };
             if socket.close(Some(frame)).await.is_ok() {
                 drain(&mut socket).await;
             }

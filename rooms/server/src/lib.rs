@@ -37,6 +37,7 @@ mod app;
 mod config;
 mod connection;
 mod dialect;
+mod drain;
 mod echo;
 mod handshake;
 mod hub;

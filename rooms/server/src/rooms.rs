@@ -9,17 +9,15 @@ use axum::routing::{MethodRouter, any};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::connection::{self, Patience};
 use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
 use crate::dialect::{Admission, Dialect, Link};
+use crate::drain::Drain;
 use crate::handshake::Upgrade;
-use crate::hub::{End, Hub};
-use crate::ws::close_code;
+use crate::hub::Hub;
 
 /// The rooms of a server, to be mounted in an axum application.
 ///
@@ -46,19 +44,16 @@ pub struct Rooms {
 struct Shared {
     config: Config,
     hub: Arc<Hub>,
-    tasks: TaskTracker,
-    closing: CancellationToken,
+    drain: Drain,
 }
 
 impl Rooms {
     /// Rooms without connections. Of the options, those of the connections and rooms count.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let tasks = TaskTracker::new();
-        tasks.close();
         let hub = Arc::new(Hub::new(config.hub()));
-        let closing = CancellationToken::new();
-        Self { shared: Arc::new(Shared { config, hub, tasks, closing }) }
+        let drain = Drain::new(config.drain);
+        Self { shared: Arc::new(Shared { config, hub, drain }) }
     }
 
     /// An endpoint for wsrooms clients.
@@ -93,19 +88,34 @@ impl Rooms {
         &self.shared.config
     }
 
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.shared.tasks
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.shared.drain
     }
 
-    pub(crate) fn closing(&self) -> &CancellationToken {
-        &self.shared.closing
+    /// Refuses new connections with status 503, closes those there are, each once what waits for it is
+    /// written, and waits for their ends.
+    ///
+    /// Over the time that [`Config::drain`] gives, they are closed one after the other with code 1012; what is
+    /// left after that, with code 1001. One whose client does not close, too, is cut after
+    /// [`Config::close_timeout`].
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: the closing goes on, and a second call waits for it again.
+    pub async fn close(&self) {
+        self.begin_drain();
+        self.shared.drain.sessions().wait().await;
     }
 
-    /// Ends every connection.
-    pub(crate) fn end_all(&self, code: u16, reason: &'static str) {
-        for member in self.shared.hub.members() {
-            member.end(End::new(code, reason));
-        }
+    pub(crate) fn begin_drain(&self) {
+        self.shared.drain.begin(&self.shared.hub);
+    }
+
+    /// Ends every connection now.
+    pub(crate) fn begin_closing(&self) {
+        self.shared.drain.close(&self.shared.hub);
     }
 
     fn endpoint<D: Dialect, S: Clone + Send + Sync + 'static>(
@@ -118,7 +128,7 @@ impl Rooms {
     }
 
     async fn accept<D: Dialect>(self, dialect: Arc<D>, request: Request) -> Response {
-        if self.shared.closing.is_cancelled() {
+        if self.shared.drain.draining().is_cancelled() {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
         let (mut parts, _) = request.into_parts();
@@ -133,7 +143,7 @@ impl Rooms {
             Err(error) => return error.into_response(),
         };
         response.headers_mut().extend(admission.headers.clone());
-        self.shared.tasks.spawn(self.clone().serve(dialect, admission, on_upgrade));
+        self.shared.drain.sessions().spawn(self.clone().serve(dialect, admission, on_upgrade));
         response
     }
 
@@ -152,8 +162,8 @@ impl Rooms {
             Ok(member) => member,
             Err(error) => return tracing::warn!(%error, "a connection is not served"),
         };
-        if self.shared.closing.is_cancelled() {
-            member.end(End::new(close_code::RESTART, "server restarts"));
+        if let Some(end) = self.shared.drain.too_late() {
+            member.end(end);
         }
         tracing::debug!(id = %member.id(), protocol = D::NAME, "a client is connected");
         let (link, patience) = (Link { hub, member }, self.shared.config.patience());

@@ -65,18 +65,23 @@ impl Server {
         self.addr
     }
 
-    /// Serves until `shutdown` is done; then accepts no more, closes every WebSocket connection
-    /// with code 1001 and returns when all have ended, at the latest after
-    /// [`Config::close_timeout`].
+    /// Serves until `shutdown` is done; then refuses new WebSocket connections and closes those there are,
+    /// as [`App::close`] says, while plain requests are still answered. Returns when all have ended, at the
+    /// latest after [`Config::drain`] and [`Config::close_timeout`].
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener and begins to close the connections; they end by
-    /// themselves within the same time, as long as the runtime lives.
+    /// Dropping the future closes the listener and begins to close the connections, all at once; they end by
+    /// themselves within [`Config::close_timeout`], as long as the runtime lives.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, app, .. } = self;
-        let _closing = app.closing().drop_guard();
+        let _closed = ClosedOnDrop(app.clone());
         tokio::select! {
             () = shutdown => {}
+            () = accept_all(&listener, &app) => {}
+        }
+        app.begin_drain();
+        tokio::select! {
+            () = app.drain().closing().cancelled() => {}
             () = accept_all(&listener, &app) => {}
         }
         drop(listener);
@@ -90,8 +95,8 @@ impl Server {
     #[must_use = "dropping the handle ends the server"]
     pub fn spawn(self) -> RunningServer {
         let (addr, app) = (self.addr, self.app.clone());
-        let closing = app.closing();
-        let task = tokio::spawn(self.run(async move { closing.cancelled().await }));
+        let draining = app.drain().draining().clone();
+        let task = tokio::spawn(self.run(async move { draining.cancelled().await }));
         RunningServer { addr, app, task }
     }
 }
@@ -123,13 +128,13 @@ impl RunningServer {
         self.app.rooms()
     }
 
-    /// Closes the WebSocket connections with code 1001 and returns when all have ended and the
-    /// port is free, at the latest after [`Config::close_timeout`].
+    /// Closes the WebSocket connections, as [`App::close`] says, and returns when all have ended and the
+    /// port is free, at the latest after [`Config::drain`] and [`Config::close_timeout`].
     ///
     /// # Cancel safety
     /// Cancel safe: once polled, the shutdown goes on by itself.
     pub async fn shutdown(mut self) {
-        self.app.begin_closing();
+        self.app.begin_drain();
         let _ = (&mut self.task).await;
     }
 }
@@ -140,11 +145,20 @@ impl Drop for RunningServer {
     }
 }
 
+/// Closes its connections when the one who serves them gives up.
+struct ClosedOnDrop(App);
+
+impl Drop for ClosedOnDrop {
+    fn drop(&mut self) {
+        self.0.begin_closing();
+    }
+}
+
 async fn accept_all(listener: &TcpListener, app: &App) {
     let service = TowerToHyperService::new(app.router());
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => app.spawn(serve_http(app.clone(), service.clone(), stream)),
+            Ok((stream, _)) => app.spawn_http(serve_http(app.clone(), service.clone(), stream)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections, trying again");
@@ -174,7 +188,7 @@ async fn serve_http(app: App, service: TowerToHyperService<axum::Router>, stream
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let closing = app.closing();
+    let closing = app.drain().closing();
     // Errors are those of one client's connection: it has gone, or it does not speak HTTP.
     tokio::select! {
         result = connection.as_mut() => {

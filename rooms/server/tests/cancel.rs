@@ -9,7 +9,7 @@ mod cut;
 
 use std::net::SocketAddr;
 
-use common::{Client, close_code, connect, receive, start};
+use common::{Client, close_code, connect, connect_to, receive, start};
 use futures_util::{FutureExt as _, SinkExt as _};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -154,6 +154,28 @@ async fn running_server_shutdown_dropped_at_any_await_goes_on_by_itself() {
         reads.await.unwrap();
         // Once its connections are told, the port is free.
         assert_nobody_listens(addr).await;
+    })
+    .await;
+    assert!(awaits >= 1, "{awaits}");
+}
+
+#[tokio::test]
+async fn rooms_close_dropped_at_any_await_goes_on_and_may_be_called_again() {
+    let _alone = ALONE.lock().await;
+    let awaits = at_each_await_over_sockets(|cut| async move {
+        let server = start(Config::default()).await;
+        let mut client = connect_to(server.local_addr(), "/ws/wsrooms").await;
+        // It is in `root`.
+        assert!(matches!(receive(&mut client).await, Some(Message::Binary(_))));
+        let reads = tokio::spawn(async move { close_code(&mut client).await });
+        let rooms = server.rooms().clone();
+        if cut.call(rooms.close()).await.is_none() && cut.polls() == 0 {
+            assert_eq!(rooms.connections(), 1, "not called, it has closed nothing");
+            rooms.close().now_or_never();
+        }
+        assert_eq!(reads.await.unwrap(), Some(CloseCode::Away));
+        rooms.close().await;
+        assert_eq!(rooms.connections(), 0);
     })
     .await;
     assert!(awaits >= 1, "{awaits}");

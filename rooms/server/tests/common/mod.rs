@@ -24,9 +24,13 @@ pub(crate) async fn start(config: Config) -> RunningServer {
 }
 
 pub(crate) async fn connect(addr: SocketAddr) -> Client {
+    connect_to(addr, "/echo").await
+}
+
+pub(crate) async fn connect_to(addr: SocketAddr, path: &str) -> Client {
     let stream = TcpStream::connect(addr).await.expect("the server listens");
     let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
-    let url = format!("ws://{addr}/echo");
+    let url = format!("ws://{addr}{path}");
     tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await.expect("101").0
 }
 

@@ -7,4 +7,5 @@ mod common;
 mod peer;
 
 mod defects;
+mod drain;
 mod exchanges;
