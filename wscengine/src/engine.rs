@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::futures::TaskLocalFuture;
 use tracing::instrument::WithSubscriber;
 use tracing::{Dispatch, Instrument, dispatcher};
 
@@ -286,9 +287,9 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
         let (started, start) = oneshot::channel();
         let subscriber = config.subscriber.clone();
         let outlets = crate::driver::Outlets { status, session, started: Some(started), counters };
-        let driver =
+        let mut driver =
             Driver::new(transport, handler, config, control, requests, outlets, span.clone());
-        tokio::spawn(driver.run().with_subscriber(subscriber));
+        tokio::spawn(async move { driver.run().await }.with_subscriber(subscriber));
         let result = async {
             match start.await {
                 Ok(()) => Ok(engine),
@@ -404,9 +405,9 @@ tokio::task_local! {
     static CALLBACKS_OF: u64;
 }
 
-/// Marks all that runs inside as callbacks of this engine.
-pub(crate) async fn as_callbacks_of<F: Future>(engine: u64, future: F) -> F::Output {
-    CALLBACKS_OF.scope(engine, future).await
+/// Marks all that runs inside as callbacks of this engine. No async function: one would hold the future twice.
+pub(crate) fn as_callbacks_of<F: Future>(engine: u64, future: F) -> TaskLocalFuture<u64, F> {
+    CALLBACKS_OF.scope(engine, future)
 }
 
 fn inside_callback_of(engine: u64) -> bool {

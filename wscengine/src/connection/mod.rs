@@ -147,7 +147,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
     }
 
     /// Serves the connection until it is gone.
-    pub(crate) async fn run(mut self) -> Result<(), CloseError> {
+    pub(crate) async fn run(&mut self) -> Result<(), CloseError> {
         let mut workers = JoinSet::new();
         let engine = self.io.session.control().id();
         if self.workers > 1 {

@@ -122,7 +122,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     /// Runs the engine until it has stopped and nothing of it is left.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(&mut self) {
         // A stop that was asked for before the start comes before the first dial.
         while let Ok(request) = self.requests.try_recv() {
             self.on_request(request);
@@ -297,7 +297,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             self.outlets.counters.clone(),
             data_plane.message_timeout,
         );
-        let task = ConnectionTask::new(
+        let mut task = ConnectionTask::new(
             connection,
             receiver,
             self.report.clone(),
@@ -433,7 +433,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     }
 
     /// Ends all that is left, and then says that the engine has stopped.
-    async fn finish(mut self) {
+    async fn finish(&mut self) {
         let State::Stopped(outcome) = self.lifecycle.state().clone() else { return };
         self.dialed = None;
         let by =
@@ -463,7 +463,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             }
             kind => tracing::info!(outcome = ?kind, "the engine has stopped"),
         }
-        drop(self.spans);
+        self.spans = Spans::new(tracing::Span::none());
         self.outlets.status.send_replace(Status::Stopped { outcome });
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tracing::instrument::WithSubscriber;
@@ -158,9 +159,9 @@ impl<C: Send + 'static> Tasks<C> {
         epoch: Epoch,
         task: impl Future<Output = Result<(), CloseError>> + Send + 'static,
     ) {
-        self.spawn(epoch, Job::Connection, Span::none(), async move {
-            Done::Connection { epoch, result: task.await }
-        });
+        // Mapped, since an async block would hold the task twice.
+        let task = task.map(move |result| Done::Connection { epoch, result });
+        self.spawn(epoch, Job::Connection, Span::none(), task);
     }
 
     /// The next task that has ended. Cancel safe.
