@@ -6,8 +6,8 @@
 use wscengine::transport::Limits;
 use wscengine::{MessageKind, ReadError, ReadErrorKind};
 
-const FIN: u8 = 0x80;
-const RSV1: u8 = 0x40;
+use crate::{FIN, RSV1};
+
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
-use wscengine::{WriteError, WriteErrorKind};
+use wscengine::{MessageKind, WriteError, WriteErrorKind};
+
+use crate::{FIN, OPCODE_PONG, RSV1};
 
 use crate::encode::{MAX_HEADER, Masks, encode};
 
@@ -78,8 +80,18 @@ impl FrameWriter {
     /// Takes a pong.
     pub fn pong(&mut self, payload: &[u8]) {
         let before = self.waiting();
-        self.frame(0x8a, payload);
+        self.frame(FIN | OPCODE_PONG, payload);
         self.pongs += self.waiting() - before;
+    }
+
+    /// Takes a message, in one frame.
+    pub fn message(&mut self, kind: MessageKind, payload: &[u8]) {
+        self.frame(FIN | opcode(kind), payload);
+    }
+
+    /// Takes a compressed message, in one frame (RFC 7692 section 6).
+    pub fn compressed(&mut self, kind: MessageKind, payload: &[u8]) {
+        self.frame(FIN | RSV1 | opcode(kind), payload);
     }
 
     /// Takes a frame whose first byte, FIN and reserved bits and opcode, is `first` (RFC 6455 section 5.2). What it may
@@ -187,6 +199,13 @@ impl FrameWriter {
         self.bytes = Vec::new();
         self.sent = 0;
         failed(self.failure.get_or_insert_with(|| Arc::new(error)))
+    }
+}
+
+fn opcode(kind: MessageKind) -> u8 {
+    match kind {
+        MessageKind::Text => 1,
+        MessageKind::Binary => 2,
     }
 }
 

@@ -1,10 +1,7 @@
-//! Between sockudo-ws's types and the engine's.
+//! From sockudo-ws's errors to the engine's.
 
-use std::io;
-use std::sync::Arc;
-
-use sockudo_ws::error::{CloseReason, Error};
-use wscengine::{CloseFrame, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
+use sockudo_ws::error::Error;
+use wscengine::{ReadError, ReadErrorKind};
 
 /// What an error of the core's means while reading.
 ///
@@ -18,21 +15,4 @@ pub(crate) fn read_error(error: Error) -> ReadError {
         _ => ReadErrorKind::Protocol,
     };
     ReadError::with_source(kind, error)
-}
-
-/// Why the stream cannot be read. TLS reports an end without its own goodbye as an error of its kind.
-pub(crate) fn io_failed(error: io::Error) -> ReadError {
-    let kind = match error.kind() {
-        io::ErrorKind::UnexpectedEof => ReadErrorKind::UnexpectedEof,
-        _ => ReadErrorKind::Io,
-    };
-    ReadError::with_source(kind, error)
-}
-
-pub(crate) fn write_failed(error: Arc<io::Error>) -> WriteError {
-    WriteError::with_source(WriteErrorKind::Io, error)
-}
-
-pub(crate) fn incoming_close(reason: CloseReason) -> CloseFrame {
-    CloseFrame::received(reason.code, reason.reason)
 }

@@ -1,28 +1,40 @@
-//! The sans-I/O core of sockudo-ws: what outlasts a frame, and what a close frame says.
+//! The sans-I/O core of sockudo-ws: what outlasts a frame.
+
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use bytestring::ByteString;
+use sockudo_ws::deflate::DeflateEncoder;
 use sockudo_ws::protocol::{CompressedReaderProtocol, Message as WsMessage, Protocol, Role};
 use wscengine::transport::Limits;
-use wscengine::{CloseFrame, Message, MessageKind, ReadError, ReadErrorKind};
+use wscengine::{Message, MessageKind, ReadError, WriteError, WriteErrorKind};
+use wscengine_frames::{FrameWriter, Library};
 
-use crate::convert::{incoming_close, read_error};
+use crate::convert::read_error;
 use crate::deflate::Agreement;
 
-/// Parts of messages, text cut within a character, DEFLATE's window.
-pub(crate) struct Core {
-    limits: Limits,
-    state: State,
+/// sockudo-ws, as far as a [`SockudoConnection`](crate::SockudoConnection) leaves messages to it: those that come in parts,
+/// and what is compressed.
+#[derive(Default)]
+pub struct Sockudo {
+    reading: Reading,
+    deflater: Option<Deflater>,
 }
 
-enum State {
+/// Parts of messages, text cut within a character, DEFLATE's window.
+enum Reading {
     /// Made for the first frame that needs it: many connections never see one.
     Unmade(Option<Agreement>),
     Plain(Box<Protocol>),
     Deflate(Box<CompressedReaderProtocol>),
 }
 
-impl State {
+impl Default for Reading {
+    fn default() -> Self {
+        Self::Unmade(None)
+    }
+}
+
+impl Reading {
     fn make(limits: Limits, deflate: Option<&Agreement>) -> Self {
         let Limits { message, frame } = limits;
         match deflate {
@@ -36,52 +48,82 @@ impl State {
     }
 }
 
-impl Core {
-    pub(crate) fn new(limits: Limits, deflate: Option<Agreement>) -> Self {
-        Self { limits, state: State::Unmade(deflate) }
-    }
-
-    /// Takes the data frame, or the part of one, in `bytes`: a message has ended with it or not.
-    pub(crate) fn data(
-        &mut self,
-        bytes: &mut BytesMut,
-    ) -> Result<Option<Message<'static>>, ReadError> {
-        match self.take(bytes)? {
-            Some(WsMessage::Text(payload)) => message(MessageKind::Text, payload).map(Some),
-            Some(WsMessage::Binary(payload)) => message(MessageKind::Binary, payload).map(Some),
-            _ => Ok(None),
+impl Sockudo {
+    pub(crate) fn new(deflate: Option<Agreement>) -> Self {
+        Self {
+            reading: Reading::Unmade(deflate.clone()),
+            deflater: deflate.map(|agreed| Deflater { agreed, encoder: None }),
         }
-    }
-
-    /// Judges a close frame.
-    pub(crate) fn close(&mut self, frame: &[u8]) -> Result<Option<CloseFrame>, ReadError> {
-        match self.take(&mut BytesMut::from(frame))? {
-            Some(WsMessage::Close(reason)) => Ok(reason.map(incoming_close)),
-            _ => Err(ReadErrorKind::Protocol.into()),
-        }
-    }
-
-    fn take(&mut self, bytes: &mut BytesMut) -> Result<Option<WsMessage>, ReadError> {
-        if let State::Unmade(deflate) = &self.state {
-            self.state = State::make(self.limits, deflate.as_ref());
-        }
-        let taken = match &mut self.state {
-            State::Unmade(_) => Ok(Vec::new()),
-            State::Plain(core) => core.process(bytes),
-            State::Deflate(core) => core.process(bytes),
-        };
-        // No more than one comes of one frame.
-        taken.map(|mut messages| messages.pop()).map_err(read_error)
     }
 }
 
-/// A message that owns its payload.
-pub(crate) fn message(kind: MessageKind, payload: Bytes) -> Result<Message<'static>, ReadError> {
-    match kind {
-        MessageKind::Binary => Ok(Message::from_binary(payload)),
-        MessageKind::Text => match ByteString::try_from(payload) {
-            Ok(text) => Ok(Message::from_text(text)),
-            Err(error) => Err(ReadError::with_source(ReadErrorKind::InvalidUtf8, error)),
-        },
+impl Library for Sockudo {
+    fn deflates(&self) -> bool {
+        self.deflater.is_some()
+    }
+
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        limits: Limits,
+    ) -> Result<Option<(MessageKind, Bytes)>, ReadError> {
+        if let Reading::Unmade(deflate) = &self.reading {
+            self.reading = Reading::make(limits, deflate.as_ref());
+        }
+        let taken = match &mut self.reading {
+            Reading::Unmade(_) => Ok(Vec::new()),
+            Reading::Plain(core) => core.process(bytes),
+            Reading::Deflate(core) => core.process(bytes),
+        };
+        // No more than one comes of one frame.
+        Ok(match taken.map_err(read_error)?.pop() {
+            Some(WsMessage::Text(payload)) => Some((MessageKind::Text, payload)),
+            Some(WsMessage::Binary(payload)) => Some((MessageKind::Binary, payload)),
+            _ => None,
+        })
+    }
+
+    /// Compressed where that was agreed on and is worth it.
+    fn send(&mut self, message: &Message<'_>, writer: &mut FrameWriter) -> Result<(), WriteError> {
+        let (kind, payload) = (message.kind(), message.payload());
+        if let Some(deflater) = &mut self.deflater
+            && let Some(compressed) = deflater.compress(payload)?
+        {
+            writer.compressed(kind, &compressed);
+        } else {
+            writer.message(kind, payload);
+        }
+        Ok(())
+    }
+}
+
+/// The compressing half of permessage-deflate.
+struct Deflater {
+    agreed: Agreement,
+    /// Made for the first message that wants it: it is most of what a connection with permessage-deflate holds.
+    encoder: Option<DeflateEncoder>,
+}
+
+impl Deflater {
+    /// The compressed payload; `None` if it is to be sent as it is.
+    fn compress(&mut self, payload: &[u8]) -> Result<Option<Bytes>, WriteError> {
+        // Of an empty message behind another one zlib makes nothing, which is no message (RFC 7692 section 7.2.3.6).
+        if payload.len() < self.agreed.threshold.max(1) {
+            return Ok(None);
+        }
+        if self.encoder.is_none() {
+            self.encoder = self.agreed.encoder();
+        }
+        let Some(encoder) = &mut self.encoder else { return Ok(None) };
+        encoder
+            .compress(payload)
+            .map_err(|error| WriteError::with_source(WriteErrorKind::Io, error))
+    }
+}
+
+/// Shows no payload.
+impl fmt::Debug for Sockudo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sockudo").field("deflates", &self.deflates()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! The fast transport of [`wscengine`], with permessage-deflate (RFC 7692): it frames with the sans-I/O core of sockudo-ws.
 //!
-//! [`SockudoTransport`] dials through [`wscengine_dial`], as every adapter does; whole messages, buffers and masks are
-//! [`wscengine_frames`]'s, parts of messages, compressed ones and close frames the core's. It
-//! is put in the place of another by one line:
+//! [`SockudoTransport`] dials through [`wscengine_dial`], as every adapter does; whole messages, control frames, buffers and
+//! masks are [`wscengine_frames`]'s, parts of messages and compressed ones the core's. It is put in the place of another by
+//! one line:
 //!
 //! ```no_run
 //! use wscengine::{Engine, Handler, Message, Session};
@@ -36,7 +36,7 @@
 //! | memory of a connection that waits | some 24 KiB | some 2 KiB |
 //! | permessage-deflate | no | by option |
 //! | messages in one frame | owned | lent where they were read: [`Message::into_owned`](wscengine::Message::into_owned) keeps the whole read alive, [`to_compact`](wscengine::Message::to_compact) copies |
-//! | a stream of messages made elsewhere | yes (`FromStreams`) | no; a byte stream: [`SockudoConnection::new`] |
+//! | a stream of messages made elsewhere | yes (`FromStreams`) | no; a byte stream: [`SockudoConnection`] |
 //!
 //! Both pass the same conformance suite and the same end-to-end tests, and are equally strict.
 //!
@@ -65,15 +65,17 @@
 //!
 //! There are none but the engine's and the dialer's.
 
-mod connection;
 mod convert;
 mod core;
 mod deflate;
 mod negotiation;
-mod reader;
 mod transport;
-mod writer;
 
-pub use connection::SockudoConnection;
+pub use core::Sockudo;
 pub use deflate::{Deflate, InvalidWindowBits, WindowBits};
 pub use transport::SockudoTransport;
+
+/// An open connection: [`SockudoTransport`] opens it, and [`new`](wscengine_frames::FramedConnection::new) or
+/// [`Deflate::connection`] makes one of any upgraded byte stream.
+pub type SockudoConnection<S = wscengine_dial::Stream> =
+    wscengine_frames::FramedConnection<S, Sockudo>;

@@ -1,9 +1,12 @@
 //! The offer of permessage-deflate and the judgement on the answer (RFC 7692 sections 5 and 7.1).
 
+use wscengine::transport::Limits;
 use wscengine::{ConnectError, ConnectErrorKind};
 use wscengine_dial::Extension;
+use wscengine_frames::Buffers;
 
 use crate::deflate::{Agreement, Deflate, WindowBits};
+use crate::{Sockudo, SockudoConnection};
 
 const NAME: &str = "permessage-deflate";
 const SERVER_NO_TAKEOVER: &str = "server_no_context_takeover";
@@ -64,6 +67,37 @@ impl Deflate {
             offer = offer.param(CLIENT_NO_TAKEOVER, None);
         }
         offer
+    }
+
+    /// A connection over an upgraded byte stream, if the server has accepted [`offer`](Self::offer): `accepted` are the
+    /// extensions of its answer, `leftover` the bytes that were read behind it.
+    ///
+    /// # Errors
+    /// Of kind `Handshake` if the answer breaks RFC 7692 or goes beyond the offer, or has other extensions.
+    ///
+    /// # Examples
+    /// ```
+    /// use wscengine::transport::Limits;
+    /// use wscengine_dial::Extension;
+    /// use wscengine_sockudo::Deflate;
+    ///
+    /// let deflate = Deflate::new();
+    /// // Any stream whose handshake has been made with `deflate.offer()`; here one without a network.
+    /// let (client, _server) = tokio::io::duplex(4096);
+    /// let accepted = Extension::parse_list(b"permessage-deflate")?;
+    /// let connection = deflate.connection(client, b"", Limits::default(), &accepted)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn connection<S>(
+        &self,
+        stream: S,
+        leftover: &[u8],
+        limits: Limits,
+        accepted: &[Extension],
+    ) -> Result<SockudoConnection<S>, ConnectError> {
+        let library = Sockudo::new(self.agree(accepted)?);
+        let buffers = Buffers::default();
+        Ok(SockudoConnection::with_library(stream, leftover, limits, buffers, library))
     }
 
     /// What was agreed on by this answer; `None` without the extension.

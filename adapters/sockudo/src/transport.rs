@@ -3,9 +3,9 @@
 use wscengine::ConnectError;
 use wscengine::transport::{ConnectRequest, Connected, Transport};
 use wscengine_dial::Dialer;
+use wscengine_frames::Buffers;
 
-use crate::connection::{Buffers, SockudoConnection};
-use crate::deflate::Deflate;
+use crate::{Deflate, Sockudo, SockudoConnection};
 
 /// Dials with [`wscengine_dial`] and frames with the core of sockudo-ws.
 ///
@@ -80,12 +80,12 @@ impl Transport for SockudoTransport {
             Some(deflate) => deflate.agree(&dialed.extensions)?,
             None => None,
         };
-        let connection = SockudoConnection::with(
+        let connection = SockudoConnection::with_library(
             dialed.stream,
             &dialed.leftover,
             request.limits,
-            agreed,
             self.buffers,
+            Sockudo::new(agreed),
         );
         Ok(Connected { connection, response: dialed.response })
     }

@@ -11,36 +11,11 @@ use wscengine::{
     CloseFrame, Message, MessageKind, ReadError, ReadErrorKind, WriteError, WriteErrorKind,
 };
 
-use crate::scan::Stop;
-
-/// How a read ended, if not with a message.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// With the peer's close frame, which tungstenite has not seen.
-    Closed(Option<CloseFrame>),
-    Failed(ReadError),
-}
-
 /// What an error of tungstenite's means while reading.
-pub(crate) fn ended(error: Error) -> Ended {
+pub(crate) fn read_error(error: Error) -> ReadError {
     match error {
-        Error::Io(error) => match error.downcast::<Stop>() {
-            Ok(stop) => stopped(stop),
-            Err(error) => Ended::Failed(io_failed(error)),
-        },
-        error => Ended::Failed(ReadError::with_source(read_error_kind(&error), error)),
-    }
-}
-
-fn stopped(stop: Stop) -> Ended {
-    match stop {
-        Stop::Close(frame) => Ended::Closed(frame),
-        Stop::CloseReason(_) => {
-            Ended::Failed(ReadError::with_source(ReadErrorKind::InvalidUtf8, stop))
-        }
-        Stop::Length | Stop::ClosePayload | Stop::CloseCode(_) => {
-            Ended::Failed(ReadError::with_source(ReadErrorKind::Protocol, stop))
-        }
+        Error::Io(error) => io_failed(error),
+        error => ReadError::with_source(read_error_kind(&error), error),
     }
 }
 
@@ -113,21 +88,6 @@ pub(crate) fn incoming_close(frame: &WsCloseFrame) -> CloseFrame {
 mod tests {
     use super::*;
     use tokio_tungstenite::tungstenite::error::CapacityError;
-    use wscengine::CloseCode;
-
-    fn kind_of(error: Error) -> ReadErrorKind {
-        match ended(error) {
-            Ended::Failed(error) => {
-                assert!(error.is_fatal());
-                error.kind()
-            }
-            Ended::Closed(frame) => panic!("closed with {frame:?}"),
-        }
-    }
-
-    fn stop(stop: Stop) -> Error {
-        Error::Io(io::Error::new(io::ErrorKind::InvalidData, stop))
-    }
 
     #[test]
     fn each_error_of_a_read_has_the_kind_that_the_engine_answers() {
@@ -145,23 +105,13 @@ mod tests {
             ),
             (Error::Utf8(String::new()), ReadErrorKind::InvalidUtf8),
             (Error::ConnectionClosed, ReadErrorKind::Closed),
-            (stop(Stop::Length), ReadErrorKind::Protocol),
-            (stop(Stop::ClosePayload), ReadErrorKind::Protocol),
-            (stop(Stop::CloseCode(CloseCode::NO_STATUS)), ReadErrorKind::Protocol),
         ];
         for (error, kind) in cases {
             let shown = error.to_string();
-            assert_eq!(kind_of(error), kind, "{shown}");
+            let error = read_error(error);
+            assert!(error.is_fatal());
+            assert_eq!(error.kind(), kind, "{shown}");
         }
-    }
-
-    #[test]
-    fn the_peers_close_frame_is_no_error() {
-        let frame = CloseFrame::received(1014, "gateway");
-        let Ended::Closed(Some(got)) = ended(stop(Stop::Close(Some(frame.clone())))) else {
-            panic!("an error")
-        };
-        assert_eq!(got, frame);
     }
 
     #[test]

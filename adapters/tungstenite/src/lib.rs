@@ -1,8 +1,11 @@
 //! The transport of [`wscengine`] on [tokio-tungstenite](tokio_tungstenite): the default one.
 //!
-//! [`TungsteniteTransport`] dials through [`wscengine_dial`] and frames with tokio-tungstenite.
-//! [`FromStreams`] takes ready [`WebSocketStream`](tokio_tungstenite::WebSocketStream)s instead, for
-//! programs that have a way of their own to open them.
+//! [`TungsteniteTransport`] dials through [`wscengine_dial`]. Messages in one frame, which are most of the traffic of most
+//! connections, are lent where they lie in what was read, and all that is sent is masked and gathered in one buffer: that
+//! is [`wscengine_frames`]'s. Messages that come in parts are put together by tungstenite.
+//!
+//! [`FromStreams`] takes ready [`WebSocketStream`](tokio_tungstenite::WebSocketStream)s instead, for programs that have a
+//! way of their own to open them. There tungstenite does everything.
 //!
 //! # TLS
 //!
@@ -32,27 +35,47 @@
 //! }
 //! ```
 //!
-//! # Logs
+//! # Options
 //!
-//! tungstenite writes frames, payloads included, to the `log` crate at level TRACE, and
-//! `tracing_subscriber::fmt().init()` bridges `log` by default. Filter with `trace,tungstenite=info`.
+//! | option | default | why |
+//! |---|---|---|
+//! | [`TungsteniteTransport::dialer`] | [`Dialer::default`](wscengine_dial::Dialer) | |
+//! | [`TungsteniteTransport::read_buffer_size`] | 64 KiB | taken as it is of use, given back when a connection waits |
+//! | [`TungsteniteTransport::write_buffer_size`] | 64 KiB | so much is gathered for one write; given back once written |
+//!
+//! A message that is kept by [`into_owned`](wscengine::Message::into_owned) keeps the whole read alive,
+//! [`to_compact`](wscengine::Message::to_compact) copies.
 //!
 //! # Strictness
 //!
-//! What tungstenite lets pass and RFC 6455 does not, [`Checked`] finds beneath it: lengths in a longer form
-//! than they need, and close codes that must not be sent.
+//! Every header is judged before memory is given to what it announces, in the same way however the bytes are cut, and
+//! more strictly than by tungstenite alone: lengths in a longer form than they need and close codes that must not be sent
+//! are violations, close codes that tungstenite does not know (1014 among them) are kept. What a ready stream lets pass
+//! says [`ReadyConnection`].
+//!
+//! # Logs
+//!
+//! What goes through tungstenite, messages in parts and all of a ready stream, it writes to the `log` crate at level
+//! TRACE, payloads included, and `tracing_subscriber::fmt().init()` bridges `log` by default. Filter with
+//! `trace,tungstenite=info`.
 
-mod connection;
 mod convert;
-mod scan;
-mod stream;
+mod parts;
+mod ready;
 mod transport;
 
 pub use tokio_tungstenite;
 
-pub use connection::TungsteniteConnection;
-pub use stream::Checked;
-pub use transport::{FromStreams, TungsteniteTransport};
+pub use parts::Tungstenite;
+pub use ready::{FromStreams, ReadyConnection};
+pub use transport::TungsteniteTransport;
+
+/// An open connection: [`TungsteniteTransport`] opens it, and
+/// [`new`](wscengine_frames::FramedConnection::new) makes one of any upgraded byte stream.
+///
+/// Messages in one piece are lent where they lie in what was read. tungstenite puts those together that come in parts.
+pub type TungsteniteConnection<S = wscengine_dial::Stream> =
+    wscengine_frames::FramedConnection<S, Tungstenite>;
 
 /// The program in README.md compiles: it is a doctest of this crate, which has all that it needs.
 #[cfg(doctest)]

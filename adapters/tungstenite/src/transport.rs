@@ -1,18 +1,13 @@
-//! The two ways to an open connection: a dial, or a stream that the user has opened.
+//! The way to an open connection.
 
-use std::fmt;
-use std::future::Future;
-
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use wscengine::ConnectError;
 use wscengine::transport::{ConnectRequest, Connected, Transport};
 use wscengine_dial::Dialer;
+use wscengine_frames::Buffers;
 
-use crate::connection::{TungsteniteConnection, limited};
+use crate::{Tungstenite, TungsteniteConnection};
 
-/// Dials with [`wscengine_dial`] and frames with tokio-tungstenite.
+/// Dials with [`wscengine_dial`] and puts fragmented messages together with tungstenite.
 ///
 /// # Examples
 /// ```
@@ -21,26 +16,16 @@ use crate::connection::{TungsteniteConnection, limited};
 ///
 /// let transport = TungsteniteTransport::new().dialer(Dialer::default()).read_buffer_size(32 << 10);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TungsteniteTransport {
     dialer: Dialer,
-    config: WebSocketConfig,
+    buffers: Buffers,
 }
-
-/// Where reading 128-byte messages costs no more than with any larger buffer. tungstenite allocates it for
-/// each connection at once, so that its own 128 KiB are most of the memory of an idle one.
-const READ_BUFFER: usize = 16 << 10;
-
-/// Written to the socket when it is full; a flush writes it sooner.
-const WRITE_BUFFER: usize = 64 << 10;
 
 impl TungsteniteTransport {
     /// A transport with the default dialer and buffers.
     pub fn new() -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER);
-        Self { dialer: Dialer::default(), config }
+        Self::default()
     }
 
     /// Dials with `dialer`: TLS settings, a connector, time-outs. [`Dialer::default`] if not called.
@@ -50,30 +35,23 @@ impl TungsteniteTransport {
         self
     }
 
-    /// How much is read from the socket at a time: 16 KiB by default.
+    /// How much is read before it is looked at: 64 KiB by default, and 1 KiB at least.
     ///
-    /// The buffer belongs to the connection as long as it lives, idle or not. More pays off where messages
-    /// are larger than it.
+    /// A connection begins with 4 KiB and takes more as more comes at a time. While it waits it holds nothing.
     #[must_use]
     pub fn read_buffer_size(mut self, bytes: usize) -> Self {
-        self.config = self.config.read_buffer_size(bytes);
+        self.buffers.read = bytes;
         self
     }
 
     /// How much is gathered before it is written to the socket without a flush: 64 KiB by default.
     ///
-    /// It is allocated as it fills. A connection whose peer does not read holds this much and one message.
+    /// It is allocated as it fills, and given back once it is written. A connection whose peer does not read holds this
+    /// much and one message.
     #[must_use]
     pub fn write_buffer_size(mut self, bytes: usize) -> Self {
-        // tungstenite wants its (unlimited) maximum to be larger than the buffer.
-        self.config = self.config.write_buffer_size(bytes.min(usize::MAX - 1));
+        self.buffers.write = bytes;
         self
-    }
-}
-
-impl Default for TungsteniteTransport {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -85,68 +63,13 @@ impl Transport for TungsteniteTransport {
         request: ConnectRequest,
     ) -> Result<Connected<TungsteniteConnection>, ConnectError> {
         let dialed = self.dialer.dial(&request).await?;
-        let config = limited(self.config, request.limits);
-        let connection =
-            TungsteniteConnection::with_config(dialed.stream, dialed.leftover, config).await;
+        let connection = TungsteniteConnection::with_library(
+            dialed.stream,
+            &dialed.leftover,
+            request.limits,
+            self.buffers,
+            Tungstenite::default(),
+        );
         Ok(Connected { connection, response: dialed.response })
-    }
-}
-
-/// A transport over [`WebSocketStream`]s that an async closure opens, one for each attempt.
-///
-/// The closure is given the request and has to honour its headers, subprotocols and limits itself; where
-/// it has no server's answer to report, [`HandshakeResponse::accepted`] will do. See
-/// [`TungsteniteConnection::from_stream`] on what a stream that was made elsewhere does not give.
-///
-/// [`HandshakeResponse::accepted`]: wscengine::transport::HandshakeResponse::accepted
-///
-/// # Examples
-/// ```
-/// use tokio_tungstenite::WebSocketStream;
-/// use tokio_tungstenite::tungstenite::protocol::Role;
-/// use wscengine::transport::{ConnectRequest, Connected, HandshakeResponse};
-/// use wscengine_tungstenite::{FromStreams, tokio_tungstenite};
-///
-/// let transport = FromStreams::new(|_request: ConnectRequest| async {
-///     // Any stream that has been upgraded already; here one without a network.
-///     let (client, _server) = tokio::io::duplex(4096);
-///     let connection = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-///     Ok(Connected { connection, response: HandshakeResponse::accepted() })
-/// });
-/// # fn is_transport(_: impl wscengine::transport::Transport) {}
-/// # is_transport(transport);
-/// ```
-#[derive(Clone)]
-pub struct FromStreams<F> {
-    open: F,
-}
-
-impl<F> FromStreams<F> {
-    /// A transport whose connections `open` opens.
-    pub fn new(open: F) -> Self {
-        Self { open }
-    }
-}
-
-impl<F> fmt::Debug for FromStreams<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromStreams").finish_non_exhaustive()
-    }
-}
-
-impl<F, Opening, S> Transport for FromStreams<F>
-where
-    F: Fn(ConnectRequest) -> Opening + Send + Sync + 'static,
-    Opening: Future<Output = Result<Connected<WebSocketStream<S>>, ConnectError>> + Send,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    type Connection = TungsteniteConnection<S>;
-
-    async fn connect(
-        &self,
-        request: ConnectRequest,
-    ) -> Result<Connected<TungsteniteConnection<S>>, ConnectError> {
-        let Connected { connection, response } = (self.open)(request).await?;
-        Ok(Connected { connection: TungsteniteConnection::from_stream(connection), response })
     }
 }

@@ -11,16 +11,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use wscengine::transport::{ConnectRequest, Connected, HandshakeResponse, Limits, Transport};
-use wscengine_tungstenite::{
-    FromStreams, TungsteniteConnection, TungsteniteTransport, tokio_tungstenite,
-};
+use wscengine::transport::{ConnectRequest, Connected, HandshakeResponse, Transport};
+use wscengine_tungstenite::{FromStreams, TungsteniteTransport, tokio_tungstenite};
 
 use cut::{at_each_await, at_each_await_over_sockets};
 
@@ -104,22 +101,4 @@ async fn transport_connect_dropped_at_any_await_of_a_stream_of_ones_own_drops_it
     })
     .await;
     assert_eq!(awaits, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn tungstenite_connection_new_has_no_await_and_dropped_drops_the_stream() {
-    let awaits = at_each_await(|cut| async move {
-        let (client, mut server) = duplex(64);
-        let connection =
-            cut.call(TungsteniteConnection::new(client, Bytes::new(), Limits::default()));
-        let connection = connection.await;
-        if connection.is_some() {
-            // It is there, and gives what arrives.
-            server.write_all(b"\x81\x02hi").await.unwrap();
-        }
-        drop(connection);
-        assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
-    })
-    .await;
-    assert_eq!(awaits, 0);
 }

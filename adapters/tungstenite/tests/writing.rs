@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::task::unconstrained;
 use wscengine::WriteErrorKind;
@@ -43,8 +42,7 @@ impl AsyncWrite for Deaf {
 #[tokio::test]
 async fn a_pong_that_cannot_be_written_loses_nothing_that_came_behind_its_ping() {
     let input = b"\x89\x00\x81\x03one\x89\x00\x81\x03two\x88\x02\x03\xe8";
-    let mut connection =
-        TungsteniteConnection::new(Deaf { input }, Bytes::new(), Limits::default()).await;
+    let mut connection = TungsteniteConnection::new(Deaf { input }, b"", Limits::default());
     let mut batch = Batch::new();
     let mut seen = Vec::new();
     while !matches!(seen.last(), Some(Inbound::Close(_))) {
@@ -110,7 +108,7 @@ async fn send_some(peer: &mut DuplexStream, pings: &mut &[u8]) {
 #[tokio::test]
 async fn a_peer_that_sends_pings_and_takes_no_pongs_is_held_back() {
     let (client, mut peer) = duplex(PIPE);
-    let mut connection = TungsteniteConnection::new(client, Bytes::new(), Limits::default()).await;
+    let mut connection = TungsteniteConnection::new(client, b"", Limits::default());
     let all = [&[0x89, 125][..], &[7; 125]].concat().repeat(20 * PIPE / PING);
     let mut left = &all[..];
     let mut taken = 0;

@@ -44,7 +44,7 @@ fn go_out(frame: CloseFrame, payload: &[u8]) {
     let mut cx = Context::from_waker(Waker::noop());
     connection.start_send(Outgoing::Close(Some(frame))).expect("it is taken");
     assert!(matches!(connection.poll_flush(&mut cx), Poll::Ready(Ok(()))));
-    let frames = written(&connection.get_ref().get_ref().written);
+    let frames = written(&connection.get_ref().written);
     assert_eq!(frames, [Written { opcode: 8, payload: payload.to_vec() }]);
 }
 

@@ -64,8 +64,7 @@ fn connection(
         return SockudoConnection::new(script, leftover, limits);
     }
     let accepted = Extension::parse_list(b"permessage-deflate").expect("it is well-formed");
-    SockudoConnection::with_deflate(script, leftover, limits, &Deflate::new(), &accepted)
-        .expect("it was offered")
+    Deflate::new().connection(script, leftover, limits, &accepted).expect("it was offered")
 }
 
 /// Reads as the engine does: a flush after each read, and no more reads after an error.

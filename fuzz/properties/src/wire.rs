@@ -50,29 +50,28 @@ impl Client<'_> {
         Ok(taken)
     }
 
-    /// The next frame. The order of the checks decides nothing but the kind of the error, and is that of the adapter.
+    /// The next frame. Its header is judged as soon as its bytes are there, before its payload is.
     fn frame(&mut self) -> Result<(), ReadErrorKind> {
         let head = self.take(2)?;
         let (first, masked, short) = (head[0], head[1] & 0x80 != 0, head[1] & 0x7f);
         let (fin, reserved, opcode) = (first & 0x80 != 0, first & 0x70 != 0, first & 0x0f);
-        let len = self.length(short)?;
-        if masked {
-            self.take(4)?;
-        }
-        if !matches!(opcode, 0..=2 | 8..=10) {
+        let allowed = match opcode {
+            0..=2 => true,
+            8..=10 => fin && short <= 125,
+            _ => false,
+        };
+        if !allowed || reserved || masked {
             return Err(ReadErrorKind::Protocol);
         }
-        // A good close frame is read whatever the limits are.
-        let is_good_close = opcode == 8 && fin && !reserved && !masked && len <= 125;
-        if !is_good_close && len > self.limits.frame.min(self.limits.message) as u64 {
-            return Err(ReadErrorKind::TooBig);
+        let len = self.length(short)?;
+        if opcode < 8 {
+            self.check_place(opcode, len)?;
+        }
+        if opcode == 1 && fin {
+            self.check_beginning(usize::try_from(len).unwrap_or(usize::MAX))?;
         }
         let payload = self.take(usize::try_from(len).unwrap_or(usize::MAX))?.to_vec();
-        if reserved || masked {
-            return Err(ReadErrorKind::Protocol);
-        }
         match opcode {
-            8..=10 if !fin || payload.len() > 125 => Err(ReadErrorKind::Protocol),
             8 => self.close(&payload),
             9 => {
                 self.pings.push(payload);
@@ -80,6 +79,27 @@ impl Client<'_> {
             }
             10 => self.push(Read::Pong(payload)),
             _ => self.data(opcode, fin, &payload),
+        }
+    }
+
+    /// Whether a data frame fits where it stands.
+    fn check_place(&self, opcode: u8, len: u64) -> Result<(), ReadErrorKind> {
+        if len > self.limits.frame as u64 {
+            return Err(ReadErrorKind::TooBig);
+        }
+        if (opcode == 0) != self.begun.is_some() {
+            return Err(ReadErrorKind::Protocol);
+        }
+        let begun = self.begun.as_ref().map_or(0, |(_, begun)| begun.len());
+        let message = len.saturating_add(begun as u64);
+        if message > self.limits.message as u64 { Err(ReadErrorKind::TooBig) } else { Ok(()) }
+    }
+
+    /// A text in one frame is judged as it comes, even if its end never does.
+    fn check_beginning(&self, len: usize) -> Result<(), ReadErrorKind> {
+        match str::from_utf8(&self.bytes[..len.min(self.bytes.len())]) {
+            Err(error) if error.error_len().is_some() => Err(ReadErrorKind::InvalidUtf8),
+            _ => Ok(()),
         }
     }
 
@@ -101,9 +121,6 @@ impl Client<'_> {
             _ => return Err(ReadErrorKind::Protocol),
         };
         message.extend_from_slice(payload);
-        if message.len() > self.limits.message {
-            return Err(ReadErrorKind::TooBig);
-        }
         if let (MessageKind::Text, Err(error)) = (kind, str::from_utf8(&message)) {
             // A character may be cut in two by the end of a fragment, not by that of the message.
             if fin || error.error_len().is_some() {

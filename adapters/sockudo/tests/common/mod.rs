@@ -30,7 +30,7 @@ pub(crate) fn client<S: AsyncRead + AsyncWrite + Unpin>(
         "" => Vec::new(),
         answer => Extension::parse_list(answer.as_bytes()).unwrap(),
     };
-    SockudoConnection::with_deflate(stream, b"", limits, deflate, &accepted).unwrap()
+    deflate.connection(stream, b"", limits, &accepted).unwrap()
 }
 
 /// A client without permessage-deflate, and the other end of its stream.

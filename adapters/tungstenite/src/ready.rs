@@ -1,24 +1,22 @@
-//! An open connection: tungstenite's stream of messages, polled as the engine polls.
+//! Streams of messages that were opened elsewhere.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
-use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use wscengine::transport::{Batch, Connection, Limits, Outgoing};
-use wscengine::{CloseFrame, Message, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
-use wscengine_dial::Stream;
+use wscengine::transport::{Batch, ConnectRequest, Connected, Connection, Outgoing, Transport};
+use wscengine::{
+    CloseFrame, ConnectError, Message, ReadError, ReadErrorKind, WriteError, WriteErrorKind,
+};
+use wscengine_frames::MAX_CONTROL;
 
-use crate::convert::{Ended, ended, incoming_close, outgoing, outgoing_close, text, write_error};
-use crate::stream::{Checked, Traffic};
+use crate::convert::{incoming_close, outgoing, outgoing_close, read_error, text, write_error};
 
 /// The most messages that one read appends, so that writing gets its turn.
 const MAX_MESSAGES: usize = 256;
@@ -26,31 +24,90 @@ const MAX_MESSAGES: usize = 256;
 const MAX_BYTES: usize = 256 << 10;
 /// No more is read while this many bytes of pongs wait to be written, to a peer that only sends pings.
 const MAX_PONGS: usize = 64 << 10;
-/// The longest payload of a control frame (RFC 6455 section 5.5).
-const MAX_CONTROL: usize = 125;
 /// The longest header of a client's frame, and so the most that a control frame has besides its payload.
 const CONTROL_HEADER: usize = 6;
 
-/// A connection on tokio-tungstenite: [`TungsteniteTransport`](crate::TungsteniteTransport) opens it.
-pub struct TungsteniteConnection<S = Checked<Stream>> {
+/// A transport over [`WebSocketStream`]s that an async closure opens, one for each attempt.
+///
+/// The closure is given the request and has to honour its headers, subprotocols and limits itself; where
+/// it has no server's answer to report, [`HandshakeResponse::accepted`] will do. See [`ReadyConnection`]
+/// on what a stream that was made elsewhere does not give.
+///
+/// [`HandshakeResponse::accepted`]: wscengine::transport::HandshakeResponse::accepted
+///
+/// # Examples
+/// ```
+/// use tokio_tungstenite::WebSocketStream;
+/// use tokio_tungstenite::tungstenite::protocol::Role;
+/// use wscengine::transport::{ConnectRequest, Connected, HandshakeResponse};
+/// use wscengine_tungstenite::{FromStreams, tokio_tungstenite};
+///
+/// let transport = FromStreams::new(|_request: ConnectRequest| async {
+///     // Any stream that has been upgraded already; here one without a network.
+///     let (client, _server) = tokio::io::duplex(4096);
+///     let connection = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+///     Ok(Connected { connection, response: HandshakeResponse::accepted() })
+/// });
+/// # fn is_transport(_: impl wscengine::transport::Transport) {}
+/// # is_transport(transport);
+/// ```
+#[derive(Clone)]
+pub struct FromStreams<F> {
+    open: F,
+}
+
+impl<F> FromStreams<F> {
+    /// A transport whose connections `open` opens.
+    pub fn new(open: F) -> Self {
+        Self { open }
+    }
+}
+
+impl<F> fmt::Debug for FromStreams<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromStreams").finish_non_exhaustive()
+    }
+}
+
+impl<F, Opening, S> Transport for FromStreams<F>
+where
+    F: Fn(ConnectRequest) -> Opening + Send + Sync + 'static,
+    Opening: Future<Output = Result<Connected<WebSocketStream<S>>, ConnectError>> + Send,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    type Connection = ReadyConnection<S>;
+
+    async fn connect(
+        &self,
+        request: ConnectRequest,
+    ) -> Result<Connected<ReadyConnection<S>>, ConnectError> {
+        let Connected { connection, response } = (self.open)(request).await?;
+        Ok(Connected { connection: ReadyConnection::new(connection), response })
+    }
+}
+
+/// A connection over a stream of messages that was made elsewhere, in the role of a client.
+///
+/// The engine is given less than by [`TungsteniteConnection`](crate::TungsteniteConnection), since the
+/// bytes beneath cannot be seen:
+/// - messages are owned, not lent: each costs about as much as in a loop over the stream itself;
+/// - bytes are counted by whole messages, so that a message which takes longer than the heartbeat's
+///   time-out does not prove that its sender lives;
+/// - lengths in a longer form than needed are taken;
+/// - a close frame with a code that tungstenite does not know is reported as 1002 "Protocol violation";
+/// - limits are those of the stream's own configuration, and a bounded `max_write_buffer_size` bounds
+///   what can be sent as one message: it is then refused with an error of kind
+///   [`Invalid`](WriteErrorKind::Invalid).
+pub struct ReadyConnection<S> {
     socket: WebSocketStream<S>,
-    traffic: Arc<Traffic>,
-    counting: Counting,
     reading: Reading,
     closing: Closing,
     /// Bytes of pongs since the last complete flush.
     pongs: usize,
-    /// Bytes of frames since the last complete flush, where messages are counted.
-    unwritten: usize,
-}
-
-/// Who counts the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counting {
-    /// [`Checked`], as they pass.
-    Bytes,
-    /// The connection, by whole messages: the stream is one that was made elsewhere.
-    Messages,
+    read: u64,
+    /// Bytes of frames since the last complete flush.
+    unwritten: u64,
+    written: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,55 +128,22 @@ enum Closing {
     Shut,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<Checked<S>> {
-    /// A connection over an upgraded byte stream, with tungstenite's settings for all but the limits.
-    ///
-    /// `leftover` are the bytes that were read behind the server's answer.
-    ///
-    /// # Cancel safety
-    /// It never waits. Dropping the future drops the stream.
-    pub async fn new(stream: S, leftover: Bytes, limits: Limits) -> Self {
-        Self::with_config(stream, leftover, limited(WebSocketConfig::default(), limits)).await
-    }
-
-    pub(crate) async fn with_config(stream: S, leftover: Bytes, config: WebSocketConfig) -> Self {
-        let traffic = Arc::<Traffic>::default();
-        let stream = Checked::new(stream, leftover, Arc::clone(&traffic));
-        let socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
-        Self::over(socket, traffic, Counting::Bytes)
-    }
-}
-
-impl<S> TungsteniteConnection<S> {
-    /// A connection over a stream of messages that was made elsewhere, in the role of a client.
-    ///
-    /// The engine is given less than by [`new`](TungsteniteConnection::new), since the bytes beneath cannot
-    /// be seen:
-    /// - bytes are counted by whole messages, so that a message which takes longer than the heartbeat's
-    ///   time-out does not prove that its sender lives;
-    /// - lengths in a longer form than needed are taken;
-    /// - a close frame with a code that tungstenite does not know is reported as 1002 "Protocol violation";
-    /// - limits are those of the stream's own configuration, and a bounded `max_write_buffer_size` bounds
-    ///   what can be sent as one message: it is then refused with an error of kind
-    ///   [`Invalid`](WriteErrorKind::Invalid).
-    pub fn from_stream(socket: WebSocketStream<S>) -> Self {
-        Self::over(socket, Arc::default(), Counting::Messages)
-    }
-
-    fn over(socket: WebSocketStream<S>, traffic: Arc<Traffic>, counting: Counting) -> Self {
+impl<S> ReadyConnection<S> {
+    /// A connection over `socket`.
+    pub fn new(socket: WebSocketStream<S>) -> Self {
         Self {
             socket,
-            traffic,
-            counting,
             reading: Reading::Open,
             closing: Closing::Not,
             pongs: 0,
+            read: 0,
             unwritten: 0,
+            written: 0,
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ReadyConnection<S> {
     /// The stream beneath tungstenite.
     pub fn get_ref(&self) -> &S {
         self.socket.get_ref()
@@ -132,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
 
     /// Appends what tungstenite gave.
     fn take(&mut self, message: WsMessage, batch: &mut Batch) {
-        self.count_read(message.len());
+        self.read += (message.len() + header_len(message.len())) as u64;
         match message {
             WsMessage::Text(payload) => batch.push(Message::from_text(text(payload))),
             WsMessage::Binary(payload) => batch.push(Message::from_binary(payload)),
@@ -154,39 +178,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
         }
     }
 
-    /// Appends a close frame that was kept from tungstenite, or gives the error.
-    fn end(&mut self, ended: Ended, batch: &mut Batch) -> Result<(), ReadError> {
-        match ended {
-            Ended::Closed(frame) => {
-                self.reading = Reading::Closed;
-                if matches!(self.closing, Closing::Not) {
-                    self.closing = Closing::Queued(frame.clone());
-                }
-                batch.push_close(frame);
-                Ok(())
-            }
-            Ended::Failed(error) => Err(error),
-        }
-    }
-
-    fn count_read(&self, payload: usize) {
-        if self.counting == Counting::Messages {
-            self.traffic.add_read(payload + header_len(payload));
-        }
-    }
-
     fn send(&mut self, message: WsMessage) -> Result<(), WriteError> {
         let (mask, payload) = (4, message.len());
-        self.unwritten += payload + header_len(payload) + mask;
+        self.unwritten += (payload + header_len(payload) + mask) as u64;
         Pin::new(&mut self.socket).start_send(message).map_err(write_error)
-    }
-
-    /// Whether everything given to the stream beneath was really written.
-    fn writable(&self) -> Result<(), WriteError> {
-        match self.traffic.failure() {
-            Some(error) => Err(WriteError::with_source(WriteErrorKind::Io, error)),
-            None => Ok(()),
-        }
     }
 
     /// Throws away what still comes, until the peer ends the stream. A socket that is closed with unread bytes in it is
@@ -201,18 +196,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TungsteniteConnection<S> {
             }
         }
     }
-
-    /// Everything is written.
-    fn flushed(&mut self) {
-        self.pongs = 0;
-        let written = mem::take(&mut self.unwritten);
-        if self.counting == Counting::Messages {
-            self.traffic.add_written(written);
-        }
-    }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for TungsteniteConnection<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for ReadyConnection<S> {
     fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -225,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
         while self.reading == Reading::Open {
             match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => self.take(message, batch),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(self.end(ended(error), batch)),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(read_error(error))),
                 Poll::Ready(None) => self.reading = Reading::Closed,
                 Poll::Pending if batch.len() == entries => return Poll::Pending,
                 Poll::Pending => break,
@@ -241,8 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(write_error)?;
-        Poll::Ready(self.writable())
+        Pin::new(&mut self.socket).poll_ready(cx).map_err(write_error)
     }
 
     fn start_send(&mut self, frame: Outgoing) -> Result<(), WriteError> {
@@ -269,8 +254,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
             self.send(WsMessage::Close(frame.as_ref().map(outgoing_close)))?;
             ready!(Pin::new(&mut self.socket).poll_flush(cx)).map_err(write_error)?;
         }
-        self.writable()?;
-        self.flushed();
+        self.pongs = 0;
+        self.written += std::mem::take(&mut self.unwritten);
         Poll::Ready(Ok(()))
     }
 
@@ -293,31 +278,24 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for Tungsten
     }
 
     fn bytes_read(&self) -> u64 {
-        self.traffic.read()
+        self.read
     }
 
     fn bytes_written(&self) -> u64 {
-        self.traffic.written()
+        self.written
     }
 }
 
 /// Shows no payload: tungstenite's own output would.
-impl<S> fmt::Debug for TungsteniteConnection<S> {
+impl<S> fmt::Debug for ReadyConnection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TungsteniteConnection")
+        f.debug_struct("ReadyConnection")
             .field("reading", &self.reading)
             .field("closing", &self.closing)
-            .field("bytes_read", &self.traffic.read())
-            .field("bytes_written", &self.traffic.written())
+            .field("bytes_read", &self.read)
+            .field("bytes_written", &self.written)
             .finish_non_exhaustive()
     }
-}
-
-/// Sets the limits. A frame larger than a message may be is refused by its header, before it is read.
-pub(crate) fn limited(config: WebSocketConfig, limits: Limits) -> WebSocketConfig {
-    config
-        .max_message_size(Some(limits.message))
-        .max_frame_size(Some(limits.frame.min(limits.message)))
 }
 
 /// The length of the header, without a mask, of a frame with so many bytes of payload.

@@ -1,16 +1,15 @@
-//! What has been read and what it means: frames are lent where they lie, or given to the core of sockudo-ws.
+//! What has been read and what it means: frames are lent where they lie, or given to the library.
 
 use std::io;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
 use tokio::io::AsyncRead;
-use wscengine::transport::{Batch, Limits};
-use wscengine::{CloseFrame, MessageKind, ReadError, ReadErrorKind};
-use wscengine_frames::{Frame, Header, ReadBuffer, Rules};
+use wscengine::transport::Batch;
+use wscengine::{CloseFrame, Message, MessageKind, ReadError, ReadErrorKind};
 
-use crate::core::{Core, message};
-use crate::deflate::Agreement;
+use crate::{Frame, Header, Library, ReadBuffer, Rules, close};
 
 /// No more is appended once there are so many entries, so that writing gets its turn.
 const MAX_ENTRIES: usize = 256;
@@ -26,8 +25,8 @@ pub(crate) enum Request<'a> {
 }
 
 /// Turns bytes into entries of a batch.
-pub(crate) struct Reader {
-    core: Core,
+pub(crate) struct Reader<L> {
+    pub(crate) library: L,
     rules: Rules,
     received: ReadBuffer,
     unfinished: Unfinished,
@@ -41,8 +40,8 @@ enum Unfinished {
         whole: usize,
         judged: usize,
     },
-    /// The core has taken its header and wants so many bytes for the rest.
-    InCore {
+    /// The library has taken its beginning, and wants so many bytes for the rest.
+    InLibrary {
         rest: usize,
     },
 }
@@ -53,16 +52,16 @@ impl Unfinished {
         match *self {
             Self::Nothing => 0,
             Self::Frame { whole, .. } => whole,
-            Self::InCore { rest } => rest,
+            Self::InLibrary { rest } => rest,
         }
     }
 }
 
-impl Reader {
-    pub(crate) fn new(limits: Limits, deflate: Option<Agreement>, max_space: usize) -> Self {
+impl<L: Library> Reader<L> {
+    pub(crate) fn new(library: L, rules: Rules, max_space: usize) -> Self {
         Self {
-            rules: Rules { limits, deflate: deflate.is_some(), begun: None },
-            core: Core::new(limits, deflate),
+            library,
+            rules,
             received: ReadBuffer::new(max_space),
             unfinished: Unfinished::Nothing,
         }
@@ -103,7 +102,7 @@ impl Reader {
     ) -> Result<(), ReadError> {
         let (entries, bytes) = (batch.len(), batch.payload_bytes());
         loop {
-            let goes_on = if let Unfinished::InCore { rest } = self.unfinished {
+            let goes_on = if let Unfinished::InLibrary { rest } = self.unfinished {
                 self.feed(rest, batch)?
             } else if self.rules.begun.is_none()
                 && batch.take_frames(self.received.bytes(), self.rules.limits) > 0
@@ -160,7 +159,7 @@ impl Reader {
             // Its few bytes must not keep the chunk.
             Frame::Pong => batch.push_pong(Bytes::copy_from_slice(payload)),
             Frame::Close => {
-                let close = self.core.close(frame)?;
+                let close = close::decode(payload)?;
                 ask(Request::Echo(close.clone()));
                 batch.push_close(close);
                 *self.received.bytes() = BytesMut::new();
@@ -176,7 +175,7 @@ impl Reader {
     fn wait(&mut self, next: Header) -> Result<bool, ReadError> {
         let mut judged = match self.unfinished {
             Unfinished::Frame { judged, .. } => judged,
-            Unfinished::Nothing | Unfinished::InCore { .. } => 0,
+            Unfinished::Nothing | Unfinished::InLibrary { .. } => 0,
         };
         if next.frame == Frame::Whole(MessageKind::Text) {
             judged += good_text(&self.received.bytes()[next.size + judged..])?;
@@ -185,7 +184,7 @@ impl Reader {
         Ok(false)
     }
 
-    /// Gives a frame to the core.
+    /// Gives a frame to the library.
     fn enter(&mut self, next: Header, batch: &mut Batch) -> Result<bool, ReadError> {
         let is_compressed =
             matches!(next.frame, Frame::Part { compressed: true, .. } | Frame::Compressed);
@@ -204,30 +203,41 @@ impl Reader {
         let bytes = self.received.bytes();
         let mut frame = BytesMut::from(&[bytes[0], 1, 0][..]);
         bytes.advance(next.size);
-        if let Some(message) = self.core.data(&mut frame)? {
-            batch.push(message);
+        if let Some((kind, payload)) = self.library.take(&mut frame, self.rules.limits)? {
+            batch.push(message(kind, payload)?);
         }
         Ok(true)
     }
 
-    /// Gives the core what has come of its frame, and nothing of the next one. Whether the frame was complete.
+    /// Gives the library what has come of its frame, and nothing of the next one. Whether the frame was complete.
     fn feed(&mut self, wanted: usize, batch: &mut Batch) -> Result<bool, ReadError> {
         let bytes = self.received.bytes();
         if bytes.len() < wanted {
             let before = bytes.len();
-            self.core.data(bytes)?;
-            // It has taken the header.
-            self.unfinished = Unfinished::InCore { rest: wanted - (before - bytes.len()) };
+            // It has not ended, so there is no message.
+            self.library.take(bytes, self.rules.limits)?;
+            self.unfinished = Unfinished::InLibrary { rest: wanted - (before - bytes.len()) };
             return Ok(false);
         }
         self.unfinished = Unfinished::Nothing;
         let rest = bytes.split_off(wanted);
-        let message = self.core.data(bytes);
+        let taken = self.library.take(bytes, self.rules.limits);
         *bytes = rest;
-        if let Some(message) = message? {
-            batch.push(message);
+        if let Some((kind, payload)) = taken? {
+            batch.push(message(kind, payload)?);
         }
         Ok(true)
+    }
+}
+
+/// A message that owns its payload.
+fn message(kind: MessageKind, payload: Bytes) -> Result<Message<'static>, ReadError> {
+    match kind {
+        MessageKind::Binary => Ok(Message::from_binary(payload)),
+        MessageKind::Text => match ByteString::try_from(payload) {
+            Ok(text) => Ok(Message::from_text(text)),
+            Err(error) => Err(ReadError::with_source(ReadErrorKind::InvalidUtf8, error)),
+        },
     }
 }
 

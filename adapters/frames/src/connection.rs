@@ -1,29 +1,29 @@
-//! An open connection: the core's frames over a byte stream, polled as the engine polls.
+//! An open connection: frames over a byte stream, polled as the engine polls.
 
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wscengine::transport::{Batch, Connection, Limits, Outgoing};
-use wscengine::{CloseFrame, ConnectError, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
-use wscengine_dial::{Extension, Stream};
-use wscengine_frames::MAX_CONTROL;
+use wscengine::{CloseFrame, ReadError, ReadErrorKind, WriteError, WriteErrorKind};
 
-use crate::convert::{io_failed, write_failed};
-use crate::deflate::{Agreement, Deflate};
 use crate::reader::{Reader, Request};
-use crate::writer::Writer;
+use crate::{FIN, FrameWriter, Library, MAX_CONTROL, OPCODE_CLOSE, OPCODE_PING, Rules, close};
 
 /// No more is read while this many bytes of pongs wait to be written, to a peer that only sends pings.
 const MAX_PONGS: usize = 64 << 10;
 
-/// A connection on the core of sockudo-ws: [`SockudoTransport`](crate::SockudoTransport) opens it.
-pub struct SockudoConnection<S = Stream> {
+/// A connection of a client over an upgraded byte stream: whole messages are lent where they lie in what was read, control
+/// frames are answered, and parts of messages are left to the library `L`.
+///
+/// It holds memory for what is received or gathered, and none while nothing comes and goes.
+pub struct FramedConnection<S, L> {
     stream: S,
-    reader: Reader,
-    writer: Writer,
+    reader: Reader<L>,
+    writer: FrameWriter,
     bytes_read: u64,
     reading: Reading,
     closing: Closing,
@@ -53,9 +53,11 @@ enum Closing {
 
 /// How much memory a connection may use for what passes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Buffers {
-    pub(crate) read: usize,
-    pub(crate) write: usize,
+pub struct Buffers {
+    /// How much is read before it is looked at: 64 KiB by default, and 1 KiB at least.
+    pub read: usize,
+    /// How much is gathered before it is written to the socket without a flush: 64 KiB by default.
+    pub write: usize,
 }
 
 impl Default for Buffers {
@@ -64,66 +66,40 @@ impl Default for Buffers {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
-    /// A connection over an upgraded byte stream, in the role of a client, without permessage-deflate.
+impl<S, L: Library> FramedConnection<S, L> {
+    /// A connection over an upgraded byte stream.
     ///
     /// `leftover` are the bytes that were read behind the server's answer.
-    pub fn new(stream: S, leftover: &[u8], limits: Limits) -> Self {
-        Self::with(stream, leftover, limits, None, Buffers::default())
-    }
-
-    /// The same with permessage-deflate, if the server has accepted [`Deflate::offer`]: `accepted` are the extensions
-    /// of its answer.
-    ///
-    /// # Errors
-    /// Of kind `Handshake` if the answer breaks RFC 7692 or goes beyond the offer, or has other extensions.
-    ///
-    /// # Examples
-    /// ```
-    /// use wscengine::transport::Limits;
-    /// use wscengine_dial::Extension;
-    /// use wscengine_sockudo::{Deflate, SockudoConnection};
-    ///
-    /// let deflate = Deflate::new();
-    /// // Any stream whose handshake has been made with `deflate.offer()`; here one without a network.
-    /// let (client, _server) = tokio::io::duplex(4096);
-    /// let accepted = Extension::parse_list(b"permessage-deflate")?;
-    /// let connection =
-    ///     SockudoConnection::with_deflate(client, b"", Limits::default(), &deflate, &accepted)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn with_deflate(
+    pub fn with_library(
         stream: S,
         leftover: &[u8],
         limits: Limits,
-        deflate: &Deflate,
-        accepted: &[Extension],
-    ) -> Result<Self, ConnectError> {
-        let agreed = deflate.agree(accepted)?;
-        Ok(Self::with(stream, leftover, limits, agreed, Buffers::default()))
-    }
-
-    pub(crate) fn with(
-        stream: S,
-        leftover: &[u8],
-        limits: Limits,
-        deflate: Option<Agreement>,
         buffers: Buffers,
+        library: L,
     ) -> Self {
-        let mut reader = Reader::new(limits, deflate.clone(), buffers.read);
+        let rules = Rules { deflate: library.deflates(), ..Rules::new(limits) };
+        let mut reader = Reader::new(library, rules, buffers.read);
         reader.put(leftover);
         Self {
             stream,
             reader,
-            writer: Writer::new(deflate, buffers.write),
+            writer: FrameWriter::new(buffers.write),
             bytes_read: leftover.len() as u64,
             reading: Reading::Open,
             closing: Closing::Not,
         }
     }
+
+    /// The same with the library's defaults and [`Buffers::default`].
+    pub fn new(stream: S, leftover: &[u8], limits: Limits) -> Self
+    where
+        L: Default,
+    {
+        Self::with_library(stream, leftover, limits, Buffers::default(), L::default())
+    }
 }
 
-impl<S> SockudoConnection<S> {
+impl<S, L> FramedConnection<S, L> {
     /// The stream beneath.
     pub fn get_ref(&self) -> &S {
         &self.stream
@@ -134,6 +110,13 @@ impl<S> SockudoConnection<S> {
         &mut self.stream
     }
 
+    fn close(&mut self, frame: Option<&CloseFrame>) {
+        self.writer.frame(FIN | OPCODE_CLOSE, &close::encode(frame));
+        self.closing = Closing::Sent;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, L: Library> FramedConnection<S, L> {
     /// Appends what has come in full, and queues the answers to it.
     fn take(&mut self, batch: &mut Batch) -> Result<(), ReadError> {
         let Self { reader, writer, reading, closing, .. } = self;
@@ -150,13 +133,6 @@ impl<S> SockudoConnection<S> {
         })
     }
 
-    fn close(&mut self, frame: Option<&CloseFrame>) {
-        self.writer.close(frame);
-        self.closing = Closing::Sent;
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
     /// Reads until the stream has no more for now or the buffer is full. Ready if anything came, and at its end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut came = Poll::Pending;
@@ -188,18 +164,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
         }
     }
 
-    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        ready!(self.poll_flush_all(cx))?;
-        match ready!(Pin::new(&mut self.stream).poll_shutdown(cx)) {
-            // The peer was quicker.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-            Err(error) => return Poll::Ready(Err(write_failed(error.into()))),
-            Ok(()) => {}
-        }
-        self.closing = Closing::Shut;
-        Poll::Ready(Ok(()))
-    }
-
     fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         if let Closing::Echo(frame) = &mut self.closing {
             let frame = frame.take();
@@ -207,9 +171,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SockudoConnection<S> {
         }
         self.writer.poll_flush(&mut self.stream, cx)
     }
+
+    fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        ready!(self.poll_flush_all(cx))?;
+        match ready!(Pin::new(&mut self.stream).poll_shutdown(cx)) {
+            // The peer was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(error) => {
+                let error = WriteError::with_source(WriteErrorKind::Io, Arc::new(error));
+                return Poll::Ready(Err(error));
+            }
+            Ok(()) => {}
+        }
+        self.closing = Closing::Shut;
+        Poll::Ready(Ok(()))
+    }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for SockudoConnection<S> {
+impl<S, L> Connection for FramedConnection<S, L>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    L: Library,
+{
     fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -244,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for SockudoC
 
     fn start_send(&mut self, frame: Outgoing) -> Result<(), WriteError> {
         match (frame, &self.closing) {
-            (Outgoing::Close(Some(frame)), _) if !may_be_sent(&frame) => {
+            (Outgoing::Close(Some(frame)), _) if !close::may_be_sent(&frame) => {
                 Err(WriteErrorKind::Invalid.into())
             }
             (Outgoing::Close(frame), Closing::Not | Closing::Echo(_)) => {
@@ -257,10 +240,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for SockudoC
                 Err(WriteErrorKind::Invalid.into())
             }
             (Outgoing::Ping(payload), _) => {
-                self.writer.ping(&payload);
+                self.writer.frame(FIN | OPCODE_PING, &payload);
                 Ok(())
             }
-            (Outgoing::Message(message), _) => self.writer.message(&message),
+            (Outgoing::Message(message), _) => self.reader.library.send(&message, &mut self.writer),
         }
     }
 
@@ -287,15 +270,19 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for SockudoC
     }
 }
 
-/// Whether RFC 6455 lets us send it (sections 5.5 and 7.4).
-fn may_be_sent(frame: &CloseFrame) -> bool {
-    frame.code().may_be_sent() && frame.reason().len() <= CloseFrame::MAX_REASON
+/// Why the stream cannot be read. TLS reports an end without its own goodbye as an error of its kind.
+fn io_failed(error: io::Error) -> ReadError {
+    let kind = match error.kind() {
+        io::ErrorKind::UnexpectedEof => ReadErrorKind::UnexpectedEof,
+        _ => ReadErrorKind::Io,
+    };
+    ReadError::with_source(kind, error)
 }
 
 /// Shows no payload.
-impl<S> fmt::Debug for SockudoConnection<S> {
+impl<S, L> fmt::Debug for FramedConnection<S, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SockudoConnection")
+        f.debug_struct("FramedConnection")
             .field("reading", &self.reading)
             .field("closing", &self.closing)
             .field("bytes_read", &self.bytes_read)
