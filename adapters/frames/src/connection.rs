@@ -54,7 +54,7 @@ enum Closing {
 /// How much memory a connection may use for what passes.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffers {
-    /// How much is read before it is looked at: 64 KiB by default, and 1 KiB at least.
+    /// How much is read before it is looked at: 32 KiB by default, and 1 KiB at least.
     pub read: usize,
     /// How much is gathered before it is written to the socket without a flush: 64 KiB by default.
     pub write: usize,
@@ -62,7 +62,7 @@ pub struct Buffers {
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { read: 64 << 10, write: 64 << 10 }
+        Self { read: 32 << 10, write: 64 << 10 }
     }
 }
 
@@ -227,6 +227,9 @@ where
 
     fn start_send(&mut self, frame: Outgoing) -> Result<(), WriteError> {
         match (frame, &self.closing) {
+            (Outgoing::Message(message), Closing::Not | Closing::Echo(_)) => {
+                self.reader.library.send(&message, &mut self.writer)
+            }
             (Outgoing::Close(Some(frame)), _) if !close::may_be_sent(&frame) => {
                 Err(WriteErrorKind::Invalid.into())
             }
@@ -235,7 +238,9 @@ where
                 Ok(())
             }
             (Outgoing::Close(_), _) => Ok(()),
-            (_, Closing::Sent | Closing::Shut) => Err(WriteErrorKind::Closed.into()),
+            (Outgoing::Message(_) | Outgoing::Ping(_), Closing::Sent | Closing::Shut) => {
+                Err(WriteErrorKind::Closed.into())
+            }
             (Outgoing::Ping(payload), _) if payload.len() > MAX_CONTROL => {
                 Err(WriteErrorKind::Invalid.into())
             }
@@ -243,7 +248,6 @@ where
                 self.writer.frame(FIN | OPCODE_PING, &payload);
                 Ok(())
             }
-            (Outgoing::Message(message), _) => self.reader.library.send(&message, &mut self.writer),
         }
     }
 

@@ -7,6 +7,7 @@ const MASKED: u8 = 0x80;
 pub(crate) const MAX_HEADER: usize = 14;
 
 /// Appends a frame. It is copied by one call and masked where it then lies: both go by vector instructions.
+#[inline]
 pub(crate) fn encode(bytes: &mut Vec<u8>, first: u8, mask: u32, payload: &[u8]) {
     let [a, b, c, d] = mask.to_ne_bytes();
     let len = payload.len();
@@ -28,6 +29,7 @@ pub(crate) fn encode(bytes: &mut Vec<u8>, first: u8, mask: u32, payload: &[u8]) 
 }
 
 /// Masks `bytes`. The compiler makes of the loop over words one over 32 bytes.
+#[inline]
 fn apply(mask: u32, bytes: &mut [u8]) {
     let (words, rest) = bytes.as_chunks_mut::<4>();
     for word in words {
@@ -51,6 +53,7 @@ impl Masks {
         Self { drawn: [0; MASKS], at: MASKS }
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> u32 {
         let mask = match self.drawn.get(self.at) {
             Some(mask) => *mask,

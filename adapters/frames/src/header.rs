@@ -32,7 +32,7 @@ pub struct Header {
 pub enum Frame {
     /// A message in one piece, as it is.
     Whole(MessageKind),
-    /// A compressed message in one piece.
+    /// A compressed message in one piece. Whoever inflates it sees to the limit for messages.
     Compressed,
     /// A part of a message, whether the message is compressed, and whether the part is the last one.
     Part {
@@ -213,10 +213,10 @@ impl Rules {
             (0, Some(begun)) => Frame::Part { compressed: begun.compressed, last },
             (_, Some(_)) => return Err(Violation::NotEnded),
             _ if !last => Frame::Part { compressed, last },
-            _ if compressed => Frame::Compressed,
+            // What cannot be compressed becomes larger by it: only what is inflated shows whether it is too big.
+            _ if compressed => return Ok(Frame::Compressed),
             _ => Frame::Whole(kind(first)),
         };
-        // Compressed or not: what is larger than its message may be cannot be made smaller by inflating.
         match self.begun.map_or(0, |begun| begun.len).checked_add(len) {
             Some(message) if message <= self.limits.message => Ok(frame),
             _ => Err(Violation::MessageTooBig),
@@ -308,6 +308,8 @@ mod tests {
         let mut rules = Rules { deflate: true, ..Rules::new(LIMITS) };
         assert_eq!(rules.header(&[0xc2, 9]), header(Frame::Compressed, 2, 9));
         assert_eq!(rules.header(&[0xc9, 0]), Err(Violation::ReservedBit));
+        let small = Rules { limits: Limits { message: 8, frame: 200 }, ..rules };
+        assert_eq!(small.header(&[0xc2, 9]), header(Frame::Compressed, 2, 9));
         let first = rules.header(&[0x41, 9]).expect("it is allowed").expect("it is there");
         rules.enter(first);
         let part = Frame::Part { compressed: true, last: false };

@@ -38,7 +38,7 @@ pub struct FrameWriter {
     bytes: Vec<u8>,
     /// How many of them the stream has taken.
     sent: usize,
-    /// How much the last flush wrote: the next buffer is made for as much at once.
+    /// How much was gathered lately: the next buffer is made for as much at once.
     lately: usize,
     /// As much as is gathered without a write.
     full: usize,
@@ -85,17 +85,20 @@ impl FrameWriter {
     }
 
     /// Takes a message, in one frame.
+    #[inline]
     pub fn message(&mut self, kind: MessageKind, payload: &[u8]) {
         self.frame(FIN | opcode(kind), payload);
     }
 
     /// Takes a compressed message, in one frame (RFC 7692 section 6).
+    #[inline]
     pub fn compressed(&mut self, kind: MessageKind, payload: &[u8]) {
         self.frame(FIN | RSV1 | opcode(kind), payload);
     }
 
     /// Takes a frame whose first byte, FIN and reserved bits and opcode, is `first` (RFC 6455 section 5.2). What it may
     /// carry is for the caller to judge.
+    #[inline]
     pub fn frame(&mut self, first: u8, payload: &[u8]) {
         // Nothing that is written now reaches anyone.
         if self.failure.is_some() {
@@ -134,11 +137,16 @@ impl FrameWriter {
     ///
     /// # Errors
     /// The first of the stream, of kind `Io`.
+    #[inline]
     pub fn poll_room(
         &mut self,
         stream: impl AsyncWrite + Unpin,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), WriteError>> {
+        // Most often there is room, and what failed holds nothing.
+        if self.waiting() <= self.full && self.failure.is_none() {
+            return Poll::Ready(Ok(()));
+        }
         self.poll_write(stream, cx, self.full)
     }
 
@@ -188,9 +196,9 @@ impl FrameWriter {
         self.sent += count;
         if self.sent == self.bytes.len() {
             // A connection that has nothing to say holds no memory for it.
+            self.lately = self.bytes.len().max(self.lately / 2).min(self.full);
             self.bytes = Vec::new();
             self.sent = 0;
-            self.lately = count.min(self.full);
         }
     }
 

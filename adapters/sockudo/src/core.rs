@@ -84,6 +84,7 @@ impl Library for Sockudo {
     }
 
     /// Compressed where that was agreed on and is worth it.
+    #[inline]
     fn send(&mut self, message: &Message<'_>, writer: &mut FrameWriter) -> Result<(), WriteError> {
         let (kind, payload) = (message.kind(), message.payload());
         if let Some(deflater) = &mut self.deflater

@@ -47,7 +47,7 @@ impl SockudoTransport {
         self
     }
 
-    /// How much is read before it is looked at: 64 KiB by default, and 1 KiB at least.
+    /// How much is read before it is looked at: 32 KiB by default, and 1 KiB at least.
     ///
     /// A connection begins with 4 KiB and takes more as more comes at a time. While it waits it holds nothing.
     #[must_use]

@@ -208,8 +208,12 @@ fn frame_len(bytes: &[u8]) -> usize {
         [_, len @ 0..126, ..] => (2, u64::from(len)),
         [_, 126, a, b, ..] => (4, u64::from(u16::from_be_bytes([a, b]))),
         [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        // Masked, or cut within the header.
-        _ => return bytes.len().max(2),
+        // Masked: it is refused for that.
+        [_, 128..=255, ..] => return bytes.len(),
+        // Cut within the header.
+        [_, 126, ..] => return 4,
+        [_, 127, ..] => return 10,
+        _ => return 2,
     };
     usize::try_from(len).unwrap_or(usize::MAX).saturating_add(size)
 }
