@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use futures_channel::mpsc;
+use tokio::sync::{oneshot, watch};
 use tokio::task::futures::TaskLocalFuture;
 use tracing::instrument::WithSubscriber;
 use tracing::{Dispatch, Instrument, dispatcher};
@@ -242,7 +243,7 @@ pub struct Prepared<T, H> {
 
 impl<T: Transport, H: Handler> Prepared<T, H> {
     pub(crate) fn new(transport: T, handler: H, config: Config) -> Self {
-        let (sender, requests) = mpsc::unbounded_channel();
+        let (sender, requests) = mpsc::unbounded();
         let (status, watched) = watch::channel(Status::Connecting { attempt: 1 });
         let id = NEXT_ENGINE.fetch_add(1, Ordering::Relaxed);
         let subscriber = config.subscriber.clone();
@@ -374,7 +375,7 @@ impl Control {
 
     pub(crate) fn request(&self, request: Request) {
         // An engine that has ended has nothing more to do.
-        let _ = self.shared.requests.send(request);
+        let _ = self.shared.requests.unbounded_send(request);
     }
 
     pub(crate) async fn pause(

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use futures_channel::mpsc;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::connection::Command;
@@ -92,7 +93,8 @@ impl Session {
     /// Cancel safe: dropped, its pong is ignored.
     pub async fn ping(&self) -> Result<Duration, PingError> {
         let (reply, answer) = oneshot::channel();
-        self.inner.commands.send(Command::Ping(reply)).map_err(|_| PingError::SessionEnded)?;
+        let asked = self.inner.commands.unbounded_send(Command::Ping(reply));
+        asked.map_err(|_| PingError::SessionEnded)?;
         answer.await.unwrap_or(Err(PingError::SessionEnded))
     }
 

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::instrument::WithSubscriber;
 
@@ -240,7 +242,7 @@ impl<C: Connection> Io<C> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         self.session.outbound().awake();
         while !matches!(self.phase, Phase::Over(_)) {
-            match self.commands.poll_recv(cx) {
+            match self.commands.poll_next_unpin(cx) {
                 Poll::Ready(Some(command)) => self.on_command(command),
                 // Whoever told us what to do is gone.
                 Poll::Ready(None) => self.phase = Phase::Over(Ok(())),
@@ -260,7 +262,7 @@ impl<C: Connection> Io<C> {
 
     fn report(&self, event: SessionEvent) {
         // The driver outlives its tasks; if it does not, nobody is left to tell.
-        let _ = self.events.send((self.session.epoch(), event));
+        let _ = self.events.unbounded_send((self.session.epoch(), event));
     }
 
     /// Whether `on_message` may be called now, on this task.

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 use uuid::Uuid;
@@ -51,7 +53,7 @@ pub(crate) struct Driver<T: Transport, H> {
     /// What it gave for the last dial.
     last_request: Option<HandshakeRequest>,
     /// A connection that was dialled, until its session is made.
-    dialed: Option<Connected<T::Connection>>,
+    dialed: Option<Box<Connected<T::Connection>>>,
     /// That of an `on_open` which was done at once, until what follows from that is carried out.
     gate: Option<Gate>,
     /// The URL of the last dial.
@@ -96,7 +98,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         outlets: Outlets,
         start: tracing::Span,
     ) -> Self {
-        let (report, events) = mpsc::unbounded_channel();
+        let (report, events) = mpsc::unbounded();
         Self {
             lifecycle: Lifecycle::new(now(), config.policy.clone()),
             transport: Arc::new(transport),
@@ -153,8 +155,8 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         // What a user wants comes first, then what a connection said, and only then that its task ended.
         tokio::select! {
             biased;
-            Some(request) = self.requests.recv() => self.on_request(request),
-            Some((epoch, event)) = self.events.recv() => self.handle(Event::Session { epoch, event }),
+            Some(request) = self.requests.next() => self.on_request(request),
+            Some((epoch, event)) = self.events.next() => self.handle(Event::Session { epoch, event }),
             Some(done) = self.tasks.next() => self.on_done(done),
             () = timeout => self.lifecycle.handle_timeout(now().max(wake_at.map_or_else(now, Instant::into_std))),
         }
@@ -278,9 +280,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         epoch: Epoch,
         gate: oneshot::Receiver<Infallible>,
     ) -> Option<Exclusive> {
-        let Connected { connection, response } = self.dialed.take()?;
+        let Connected { connection, response } = *self.dialed.take()?;
         let url = self.url.clone()?;
-        let (commands, receiver) = mpsc::unbounded_channel();
+        let (commands, receiver) = mpsc::unbounded();
         let data_plane = &self.config.data_plane;
         let session = Session::new(Inner {
             id: Uuid::new_v4(),
@@ -322,7 +324,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let link = self.link.as_ref()?;
         // So that it counts at once, and not only when the task has heard of it.
         link.session.inbox().set_taker(crate::inbox::Taker::Holder(hold));
-        let _ = link.commands.send(Command::Hold { hold, grant: None });
+        let _ = link.commands.unbounded_send(Command::Hold { hold, grant: None });
         Some(Exclusive::new(link.session.clone(), hold, lane))
     }
 
@@ -339,7 +341,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         if let (Some(reply), Some(link)) = (self.pauses.remove(&hold), self.link_of(epoch)) {
             let exclusive = Exclusive::new(link.session.clone(), hold, Lane::Session);
             let grant = Some(Grant { exclusive, reply });
-            let _ = link.commands.send(Command::Hold { hold, grant });
+            let _ = link.commands.unbounded_send(Command::Hold { hold, grant });
         }
     }
 
@@ -349,7 +351,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             Some(link) => {
                 let (unhandled, unsent) =
                     (link.session.inbox().clear(), link.session.outbound().clear());
-                let _ = self.report.send((epoch, SessionEvent::Drained { unhandled, unsent }));
+                let _ = self
+                    .report
+                    .unbounded_send((epoch, SessionEvent::Drained { unhandled, unsent }));
             }
             None => self.command(epoch, command),
         }
@@ -377,7 +381,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
 
     /// Answers for a connection whose task has ended before it was told to.
     fn say_gone(&self, epoch: Epoch) {
-        let _ = self.report.send((epoch, SessionEvent::Disconnected(Ok(()))));
+        let _ = self.report.unbounded_send((epoch, SessionEvent::Disconnected(Ok(()))));
     }
 
     fn link_of(&self, epoch: Epoch) -> Option<&Link> {
@@ -387,7 +391,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     fn command(&self, epoch: Epoch, command: Command) {
         if let Some(link) = self.link_of(epoch) {
             // A task that has ended needs no telling.
-            let _ = link.commands.send(command);
+            let _ = link.commands.unbounded_send(command);
         }
     }
 

@@ -55,7 +55,8 @@ pub(super) enum RequestResult {
 }
 
 pub(super) enum DialResult<C> {
-    Connected(Connected<C>),
+    /// Boxed: every task's memory has room for what any of them comes to.
+    Connected(Box<Connected<C>>),
     Failed(ConnectError),
     Abandoned,
 }
@@ -133,7 +134,7 @@ impl<C: Send + 'static> Tasks<C> {
         let seen = span.clone();
         let dial = async move {
             let result = match transport.connect(request).await {
-                Ok(connected) => DialResult::Connected(connected),
+                Ok(connected) => DialResult::Connected(Box::new(connected)),
                 Err(error) => {
                     note_failure(&seen, &error);
                     DialResult::Failed(error)
