@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use tokio_util::task::TaskTracker;
 
@@ -59,7 +61,7 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, `/readyz`, and those of [`Config::bench`].
+    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         // Its handlers have names that are free.
@@ -76,6 +78,7 @@ impl App {
             .route("/echo", any(echo::handler))
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
             .with_state(self.clone())
     }
 
@@ -124,6 +127,11 @@ impl App {
             DropRule::First(_) | DropRule::Never => None,
         }
     }
+}
+
+/// For Prometheus.
+async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], app.rooms().metrics())
 }
 
 /// Whether new connections are welcome.

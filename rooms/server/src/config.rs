@@ -4,14 +4,22 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use wscengine_rooms_protocol::Limits;
+
+use crate::dialect::Pace;
+use crate::guard::Origins;
 use crate::hub::{HubLimits, QueueLimits, SlowClients};
 
 const MAX_MESSAGE: usize = 16 << 20;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const QUEUE: QueueLimits = QueueLimits { messages: 256, bytes: 1 << 20, slow: SlowClients::Close };
 const MAX_ROOMS: usize = 1024;
-const MAX_ROOM_NAME: usize = 256;
+const MAX_NAME: usize = 256;
+const MAX_ROOM_MESSAGE: usize = 64 << 10;
+const PING_INTERVAL: Duration = Duration::from_secs(54);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One read from the socket. The library's default of 128 KiB is held by every idle connection;
 /// this much already takes dozens of small messages per system call.
@@ -42,10 +50,17 @@ pub struct Config {
     pub(crate) write_timeout: Duration,
     pub(crate) queue: QueueLimits,
     pub(crate) max_rooms: usize,
-    pub(crate) max_room_name: usize,
+    pub(crate) max_name: usize,
+    pub(crate) max_room_message: usize,
+    pub(crate) ping_interval: Duration,
+    pub(crate) idle_timeout: Duration,
     pub(crate) announce_root: bool,
     pub(crate) bench: bool,
     pub(crate) drain: Duration,
+    pub(crate) origins: Origins,
+    pub(crate) max_per_address: usize,
+    pub(crate) messages_per_second: Option<u32>,
+    pub(crate) handshake_timeout: Duration,
 }
 
 /// Which connections are cut, and after how many echoes.
@@ -57,7 +72,7 @@ pub(crate) enum DropRule {
 }
 
 impl Config {
-    /// The largest message in bytes, whole or assembled from fragments. Default 16 MiB.
+    /// The largest message to `/echo` in bytes, whole or assembled from fragments. Default 16 MiB.
     ///
     /// A larger one ends its connection with close code 1009 (RFC 6455 section 7.4.1). A
     /// connection may hold one message on its way in and one on its way out, so this is what
@@ -104,14 +119,21 @@ impl Config {
         self
     }
 
-    /// How much may wait for one connection that does not read: `messages`, and `bytes`, whichever is reached
-    /// first; one message may exceed the bytes. Default 256 messages, as in the original wsrooms, and 1 MiB.
+    /// How many messages may wait for one connection that does not read. Default 256, as in the original wsrooms.
     ///
     /// While the server merely has not got round to writing, 16 times as much may wait: a client is not
     /// called slow for what the server is busy with.
     #[must_use]
-    pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
-        (self.queue.messages, self.queue.bytes) = (messages.max(1), bytes.max(1));
+    pub fn queue_messages(mut self, messages: usize) -> Self {
+        self.queue.messages = messages.max(1);
+        self
+    }
+
+    /// How many bytes may wait for one connection that does not read. Default 1 MiB; one message may exceed it.
+    /// Otherwise as [`queue_messages`](Self::queue_messages), and whichever is reached first counts.
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue.bytes = bytes.max(1);
         self
     }
 
@@ -138,6 +160,73 @@ impl Config {
         self
     }
 
+    /// How many connections one address may have in the rooms. Default: no limit. One more is refused with
+    /// status 429.
+    ///
+    /// The address is that of the TCP connection: behind a proxy it is the proxy's. An application that mounts
+    /// the routes itself tells it with
+    /// [`into_make_service_with_connect_info`](axum::Router::into_make_service_with_connect_info); where it
+    /// does not, there is no limit.
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.max_per_address = connections;
+        self
+    }
+
+    /// How many messages one connection may send each second, and as many at once after a pause. Default: no
+    /// limit. One that sends more is closed with code 1008.
+    #[must_use]
+    pub fn max_messages_per_second(mut self, messages: u32) -> Self {
+        self.messages_per_second = Some(messages);
+        self
+    }
+
+    /// Which web pages may connect to the rooms. Default: all. Others are refused with status 403.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// How long a client may take for TLS, and then for the head of its request. Default 10 s. After that its
+    /// TCP connection is closed.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// The largest message of a client of the rooms, in bytes. Default 65,536, as in the original wsrooms. A larger
+    /// one ends its connection with close code 1009.
+    #[must_use]
+    pub fn max_room_message(mut self, bytes: usize) -> Self {
+        self.max_room_message = bytes;
+        self
+    }
+
+    /// The longest name of a room, an event or a client, in bytes. Default 256. A wsrooms message with a longer one
+    /// is malformed, and dropped.
+    #[must_use]
+    pub fn max_name(mut self, bytes: usize) -> Self {
+        self.max_name = bytes;
+        self
+    }
+
+    /// The time between pings to clients of the rooms. Default 54 s, as in the original wsrooms.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
+    /// How long a client of the rooms may be silent, its pongs included, before it is given up with close code
+    /// 1013. Default 60 s, as in the original wsrooms.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
     /// Whether the members of room `root` are told who comes and goes. Default: they are, as the wsrooms
     /// protocol wants it. Since every wsrooms client is in there, each one that comes is told to all others.
     #[must_use]
@@ -153,11 +242,24 @@ impl Config {
         self
     }
 
+    /// What each connection of the rooms is held to.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace {
+            max_message: self.max_room_message,
+            ping: Some(self.ping_interval),
+            idle: Some(self.idle_timeout),
+        }
+    }
+
+    pub(crate) fn names(&self) -> Limits {
+        Limits::default().max_name(self.max_name)
+    }
+
     pub(crate) fn hub(&self) -> HubLimits {
         HubLimits {
             queue: self.queue,
             rooms: self.max_rooms,
-            name: self.max_room_name,
+            name: self.max_name,
             announce_root: self.announce_root,
         }
     }
@@ -184,10 +286,17 @@ impl Default for Config {
             write_timeout: WRITE_TIMEOUT,
             queue: QUEUE,
             max_rooms: MAX_ROOMS,
-            max_room_name: MAX_ROOM_NAME,
+            max_name: MAX_NAME,
+            max_room_message: MAX_ROOM_MESSAGE,
+            ping_interval: PING_INTERVAL,
+            idle_timeout: IDLE_TIMEOUT,
             announce_root: true,
             bench: false,
             drain: Duration::ZERO,
+            origins: Origins::Any,
+            max_per_address: usize::MAX,
+            messages_per_second: None,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! The rooms of a server: endpoints for its protocols, one hub for all of them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
+use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tracing::Span;
 
 use crate::config::Config;
 use crate::connection::{self, Patience};
@@ -16,8 +20,11 @@ use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
 use crate::dialect::{Admission, Dialect, Link};
 use crate::drain::Drain;
+use crate::guard::{Addresses, Place};
 use crate::handshake::Upgrade;
 use crate::hub::Hub;
+use crate::metrics::{Meters, Metrics, Refused};
+use crate::span;
 
 /// The rooms of a server, to be mounted in an axum application.
 ///
@@ -45,6 +52,8 @@ struct Shared {
     config: Config,
     hub: Arc<Hub>,
     drain: Drain,
+    addresses: Addresses,
+    metrics: Metrics,
 }
 
 impl Rooms {
@@ -53,12 +62,14 @@ impl Rooms {
     pub fn new(config: Config) -> Self {
         let hub = Arc::new(Hub::new(config.hub()));
         let drain = Drain::new(config.drain);
-        Self { shared: Arc::new(Shared { config, hub, drain }) }
+        let addresses = Addresses::new(config.max_per_address);
+        let metrics = Metrics::new();
+        Self { shared: Arc::new(Shared { config, hub, drain, addresses, metrics }) }
     }
 
-    /// An endpoint for wsrooms clients.
+    /// An endpoint for wsrooms clients, with the limits of the [`Config`].
     pub fn wsrooms<S: Clone + Send + Sync + 'static>(&self, wsrooms: Wsrooms) -> MethodRouter<S> {
-        self.endpoint(wsrooms)
+        self.endpoint(wsrooms.limited(&self.shared.config))
     }
 
     /// An endpoint for the load generator.
@@ -86,6 +97,13 @@ impl Rooms {
 
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// What is counted, in Prometheus' text format: connections, rooms, messages and bytes by protocol and
+    /// direction, what was dropped, who was closed as too slow.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.shared.metrics.text(self.rooms())
     }
 
     pub(crate) fn drain(&self) -> &Drain {
@@ -122,61 +140,106 @@ impl Rooms {
         &self,
         dialect: D,
     ) -> MethodRouter<S> {
-        let (rooms, dialect) = (self.clone(), Arc::new(dialect));
+        let meters = Arc::new(self.shared.metrics.of(D::NAME));
+        let endpoint = Endpoint { rooms: self.clone(), dialect: Arc::new(dialect), meters };
         // Any method: each protocol refuses in its own words.
-        any(move |request: Request| rooms.clone().accept(Arc::clone(&dialect), request))
+        any(move |request: Request| endpoint.clone().accept(request))
     }
 
-    async fn accept<D: Dialect>(self, dialect: Arc<D>, request: Request) -> Response {
-        if self.shared.drain.draining().is_cancelled() {
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    /// What every request must pass, whatever its protocol; with a place of its address.
+    fn let_in(&self, request: &Parts) -> Result<Option<Place>, (Refused, StatusCode)> {
+        let Shared { config, drain, addresses, .. } = &*self.shared;
+        if drain.draining().is_cancelled() {
+            return Err((Refused::Draining, StatusCode::SERVICE_UNAVAILABLE));
         }
+        if !config.origins.accept(&request.headers) {
+            return Err((Refused::Origin, StatusCode::FORBIDDEN));
+        }
+        let Some(ConnectInfo(address)) = request.extensions.get::<ConnectInfo<SocketAddr>>() else {
+            return Ok(None);
+        };
+        let place = addresses.enter(address.ip().to_canonical());
+        place.map(Some).ok_or((Refused::Address, StatusCode::TOO_MANY_REQUESTS))
+    }
+}
+
+/// A protocol on a route.
+struct Endpoint<D> {
+    rooms: Rooms,
+    dialect: Arc<D>,
+    meters: Arc<Meters>,
+}
+
+impl<D> Clone for Endpoint<D> {
+    fn clone(&self) -> Self {
+        let Self { rooms, dialect, meters } = self;
+        Self { rooms: rooms.clone(), dialect: Arc::clone(dialect), meters: Arc::clone(meters) }
+    }
+}
+
+impl<D: Dialect> Endpoint<D> {
+    async fn accept(self, request: Request) -> Response {
+        let refuse = |why| self.rooms.shared.metrics.refused(why);
         let (mut parts, _) = request.into_parts();
+        let place = match self.rooms.let_in(&parts) {
+            Ok(place) => place,
+            Err((why, status)) => {
+                refuse(why);
+                return status.into_response();
+            }
+        };
         let upgrade = Upgrade::take(&mut parts);
         let handshake = upgrade.as_ref().map(drop).map_err(|error| *error);
-        let admission = match dialect.admit(&parts, handshake).await {
+        let admission = match self.dialect.admit(&parts, handshake).await {
             Ok(admission) => admission,
-            Err(refusal) => return refusal,
+            Err(refusal) => {
+                refuse(Refused::Protocol);
+                return refusal;
+            }
         };
         let (mut response, on_upgrade) = match upgrade {
             Ok(upgrade) => upgrade.response(),
             Err(error) => return error.into_response(),
         };
         response.headers_mut().extend(admission.headers.clone());
-        self.shared.drain.sessions().spawn(self.clone().serve(dialect, admission, on_upgrade));
+        let sessions = self.rooms.shared.drain.sessions().clone();
+        let span = span::connection(D::NAME, &admission.profile.id, &parts.headers);
+        sessions.spawn(self.serve(admission, on_upgrade, place, span));
         response
     }
 
     /// One connection, from the upgrade to its end.
-    async fn serve<D: Dialect>(
+    async fn serve(
         self,
-        dialect: Arc<D>,
         admission: Admission<D::Guest>,
         on_upgrade: OnUpgrade,
+        _place: Option<Place>,
+        span: Span,
     ) {
         // An error means that the client went away before it had our 101.
         let Ok(upgraded) = on_upgrade.await else { return };
         let Admission { profile, guest, .. } = admission;
-        let hub = Arc::clone(&self.shared.hub);
-        let member = match hub.connect(profile) {
+        let Shared { hub, drain, config, .. } = &*self.rooms.shared;
+        let member = match hub.connect(profile, &self.meters) {
             Ok(member) => member,
             Err(error) => return tracing::warn!(%error, "a connection is not served"),
         };
-        if let Some(end) = self.shared.drain.too_late() {
+        tracing::debug!(parent: &span, "connected");
+        if let Some(end) = drain.too_late() {
             member.end(end);
         }
-        tracing::debug!(id = %member.id(), protocol = D::NAME, "a client is connected");
-        let (link, patience) = (Link { hub, member }, self.shared.config.patience());
+        let (link, patience) = (Link { hub: Arc::clone(hub), member }, config.patience());
+        let dialect = Arc::clone(&self.dialect);
         drop(self);
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => {
                 let (io, leftover) = (parts.io.into_inner(), parts.read_buf);
-                connection::serve(io, &leftover, dialect, link, guest, patience).await;
+                connection::serve(io, leftover, dialect, link, guest, patience, span).await;
             }
             // TLS, or the server of an application of the user's.
             Err(upgraded) => {
-                let io = TokioIo::new(upgraded);
-                Box::pin(connection::serve(io, &[], dialect, link, guest, patience)).await;
+                let (io, none) = (TokioIo::new(upgraded), Bytes::new());
+                Box::pin(connection::serve(io, none, dialect, link, guest, patience, span)).await;
             }
         }
     }
@@ -184,6 +247,10 @@ impl Rooms {
 
 impl Config {
     fn patience(&self) -> Patience {
-        Patience { write: self.write_timeout, close: self.close_timeout }
+        Patience {
+            write: self.write_timeout,
+            close: self.close_timeout,
+            messages_per_second: self.messages_per_second,
+        }
     }
 }

@@ -3,21 +3,25 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::rooms::Rooms;
-
-/// A client that does not finish its request head within this is not worth a connection.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between attempts to accept when the process is short of descriptors: enough for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,6 +47,7 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     app: App,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Server {
@@ -56,7 +61,15 @@ impl Server {
     pub async fn bind(addr: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        Ok(Self { listener, addr, app: App::new(config) })
+        Ok(Self { listener, addr, app: App::new(config), tls: None })
+    }
+
+    /// Serves over TLS, with the certificates of `config`. The opening handshake of a WebSocket is HTTP/1.1:
+    /// a configuration with ALPN has to offer `http/1.1`.
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
     }
 
     /// The address with the real port.
@@ -73,16 +86,17 @@ impl Server {
     /// Dropping the future closes the listener and begins to close the connections, all at once; they end by
     /// themselves within [`Config::close_timeout`], as long as the runtime lives.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, .. } = self;
+        let Self { listener, app, tls, .. } = self;
+        let tls = tls.map(TlsAcceptor::from);
         let _closed = ClosedOnDrop(app.clone());
         tokio::select! {
             () = shutdown => {}
-            () = accept_all(&listener, &app) => {}
+            () = accept_all(&listener, &app, tls.as_ref()) => {}
         }
         app.begin_drain();
         tokio::select! {
             () = app.drain().closing().cancelled() => {}
-            () = accept_all(&listener, &app) => {}
+            () = accept_all(&listener, &app, tls.as_ref()) => {}
         }
         drop(listener);
         app.close().await;
@@ -154,11 +168,19 @@ impl Drop for ClosedOnDrop {
     }
 }
 
-async fn accept_all(listener: &TcpListener, app: &App) {
+async fn accept_all(listener: &TcpListener, app: &App, tls: Option<&TlsAcceptor>) {
     let service = TowerToHyperService::new(app.router());
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => app.spawn_http(serve_http(app.clone(), service.clone(), stream)),
+            Ok((stream, peer)) => {
+                // Echoes are flushed when they should leave; waiting for more (Nagle) would only delay them.
+                let _ = stream.set_nodelay(true);
+                let service = Addressed { service: service.clone(), peer };
+                match tls.cloned() {
+                    None => app.spawn_http(serve_http(app.clone(), service, stream)),
+                    Some(tls) => app.spawn_http(serve_tls(app.clone(), tls, service, stream)),
+                }
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections, trying again");
@@ -178,13 +200,47 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+/// Tells the routes who the client is.
+#[derive(Clone)]
+struct Addressed {
+    service: TowerToHyperService<axum::Router>,
+    peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for Addressed {
+    type Response = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.service.call(request)
+    }
+}
+
+/// TLS, then HTTP.
+async fn serve_tls(app: App, tls: TlsAcceptor, service: Addressed, stream: TcpStream) {
+    let handshake = timeout(app.config().handshake_timeout, tls.accept(stream));
+    let closing = app.drain().closing().clone();
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = closing.cancelled() => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => serve_http(app, service, stream).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS failed"),
+        Err(_) => tracing::debug!("TLS took too long"),
+    }
+}
+
 /// HTTP/1.1 on one connection, until it ends or is upgraded.
-async fn serve_http(app: App, service: TowerToHyperService<axum::Router>, stream: TcpStream) {
-    // Echoes are flushed when they should leave; waiting for more (Nagle) would only delay them.
-    let _ = stream.set_nodelay(true);
+async fn serve_http<S>(app: App, service: Addressed, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(app.config().handshake_timeout)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -7,10 +7,12 @@ mod common;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
-use common::{HANG, close_code, connect};
+use common::{HANG, close_code, connect, receive};
+use futures_util::SinkExt as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 fn command() -> Command {
@@ -33,22 +35,23 @@ async fn send_signal(signal: &str, child: &Child) {
 }
 
 async fn assert_ends_gracefully(signal: &str) {
-    let mut child = command().args(["--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--drain", "100ms"];
+    let mut child = command().args(args).spawn().unwrap();
     let mut client = connect(ready(&mut child).await).await;
     send_signal(signal, &child).await;
-    assert_eq!(close_code(&mut client).await, Some(CloseCode::Away));
+    assert_eq!(close_code(&mut client).await, Some(CloseCode::Restart));
     drop(client);
     let status = timeout(HANG, child.wait()).await.expect("no hang").unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]
-async fn sigterm_closes_clients_with_1001_and_exits_0() {
+async fn sigterm_closes_clients_with_1012_and_exits_0() {
     assert_ends_gracefully("TERM").await;
 }
 
 #[tokio::test]
-async fn sigint_closes_clients_with_1001_and_exits_0() {
+async fn sigint_closes_clients_with_1012_and_exits_0() {
     assert_ends_gracefully("INT").await;
 }
 
@@ -76,4 +79,28 @@ async fn help_names_the_flag_its_default_and_its_variable() {
     for part in ["--listen <ADDR>", "127.0.0.1:8080", "ROOMS_SERVER_LISTEN"] {
         assert!(help.contains(part), "{help}");
     }
+}
+
+#[tokio::test]
+async fn a_file_sets_what_neither_a_flag_nor_the_environment_sets() {
+    let file = std::env::temp_dir().join(format!("rooms-server-{}.toml", std::process::id()));
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\ndrain = \"100ms\"\nmax-echo = 3\n").unwrap();
+    let mut child = command().arg("--config").arg(&file).spawn().unwrap();
+    let addr = ready(&mut child).await;
+    let mut client = connect(addr).await;
+    client.send(Message::text("four")).await.unwrap();
+    assert_eq!(close_code(&mut client).await, Some(CloseCode::Size));
+
+    let mut child = command().arg("--config").arg(&file).args(["--max-echo", "4"]).spawn().unwrap();
+    let mut client = connect(ready(&mut child).await).await;
+    client.send(Message::text("four")).await.unwrap();
+    assert_eq!(receive(&mut client).await, Some(Message::text("four")));
+
+    std::fs::write(&file, "max-rumors = 5\n").unwrap();
+    let output =
+        command().arg("--config").arg(&file).stderr(Stdio::piped()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("max-rumors"), "{message}");
+    std::fs::remove_file(&file).unwrap();
 }

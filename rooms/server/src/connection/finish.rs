@@ -75,7 +75,7 @@ fn poll_write_rest<S: Io>(
 ) -> Poll<std::io::Result<()>> {
     loop {
         ready!(poll_write_all(io, writing, cx))?;
-        if member.end_turn(writing, false, cx.waker()) != Turn::Write {
+        if member.end_turn(writing, false, cx.waker()) == Turn::Sleep || writing.is_empty() {
             return Poll::Ready(Ok(()));
         }
     }

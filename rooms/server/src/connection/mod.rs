@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
+use tracing::{Instrument as _, Span};
 
 use crate::dialect::{Dialect, Incoming, Link, Work};
+use crate::guard::Rate;
 use crate::hub::{End, Queue, Turn};
 use crate::ws::{Event, Packet, Violation, close_code};
 
@@ -32,13 +35,15 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 
-/// How long the connection's task waits for the client.
+/// What the connection's task bears from the client, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// A socket that takes nothing although something waits.
     pub(crate) write: Duration,
     /// The closing handshake.
     pub(crate) close: Duration,
+    /// How many messages a client may send.
+    pub(crate) messages_per_second: Option<u32>,
 }
 
 /// Why a connection is over.
@@ -66,7 +71,10 @@ struct Task<D: Dialect, S> {
     blocked: bool,
     /// What the last message has left to do.
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    rate: Option<Rate>,
     timers: Timers,
+    /// Entered where something of interest happens, and not for each turn, which would cost more than the turn.
+    span: Span,
 }
 
 /// Takes the connection out of the hub, also when a handler panics.
@@ -81,11 +89,12 @@ impl Drop for Listed {
 /// Serves a connection from behind its upgrade to its end.
 pub(crate) async fn serve<D: Dialect, S: Io>(
     io: S,
-    leftover: &[u8],
+    leftover: Bytes,
     dialect: Arc<D>,
     link: Link,
     guest: D::Guest,
     patience: Patience,
+    span: Span,
 ) {
     let listed = Listed(link.clone());
     let conn = dialect.conn(link.clone(), guest);
@@ -95,13 +104,17 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
         dialect,
         conn,
         link,
-        input: Input::new(pace.max_message, leftover),
+        input: Input::new(pace.max_message, &leftover),
         writing: Queue::default(),
         blocked: false,
         work: None,
+        rate: patience.messages_per_second.map(Rate::new),
         timers: Timers::new(pace, patience),
+        span,
     };
-    task.work = task.dialect.opened(&task.conn).later();
+    // It is a share of hyper's buffer.
+    drop(leftover);
+    task.work = task.span.in_scope(|| task.dialect.opened(&task.conn)).later();
     let over = task.run().await;
     task.say_goodbye(&over).await;
     drop(listed);
@@ -128,11 +141,11 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// What the protocol does at the end; a handler that is still at work is let finish first.
     async fn say_goodbye(&mut self, over: &Over) {
         if let Some(work) = self.work.take() {
-            work.await;
+            work.instrument(self.span.clone()).await;
         }
         let end = if let Over::Ended(end) = over { Some(end) } else { None };
-        if let Work::Later(work) = self.dialect.closed(&self.conn, end) {
-            work.await;
+        if let Work::Later(work) = self.span.in_scope(|| self.dialect.closed(&self.conn, end)) {
+            work.instrument(self.span.clone()).await;
         }
     }
 
@@ -149,18 +162,30 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// Handles what is there, then what a read brings, up to the turn's share.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
         let mut left = MESSAGES_PER_TURN;
+        let read = self.read_up_to(&mut left, cx);
+        let handled = MESSAGES_PER_TURN - left;
+        if handled > 0 {
+            self.link.member.meters().messages_in.inc_by(handled as u64);
+        }
+        read
+    }
+
+    fn read_up_to(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
             if !self.work_is_done(cx) || self.blocked {
                 return Ok(());
             }
-            if !self.handle(&mut left)? && left > 0 {
+            if !self.handle(left)? && *left > 0 {
                 match self.input.poll_read(&mut self.io, cx) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Err(_)) | Poll::Ready(Ok(0)) => return Err(Over::Gone),
-                    Poll::Ready(Ok(_)) => self.timers.heard(),
+                    Poll::Ready(Ok(count)) => {
+                        self.link.member.meters().bytes_in.inc_by(count as u64);
+                        self.timers.heard();
+                    }
                 }
             }
-            if left == 0 {
+            if *left == 0 {
                 // The others first.
                 cx.waker().wake_by_ref();
                 return Ok(());
@@ -171,7 +196,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// Drives what the last message has left to do.
     fn work_is_done(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(work) = &mut self.work else { return true };
-        let is_done = work.as_mut().poll(cx).is_ready();
+        let is_done = self.span.in_scope(|| work.as_mut().poll(cx).is_ready());
         if is_done {
             self.work = None;
         }
@@ -181,7 +206,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// Handles the messages at hand, until one leaves something to do or the share is used up. Whether it
     /// stopped before the last one.
     fn handle(&mut self, left: &mut usize) -> Result<bool, Over> {
-        let Self { input, dialect, conn, link, work, .. } = self;
+        let Self { input, dialect, conn, link, work, rate, span, .. } = self;
         while *left > 0 {
             match input.next() {
                 Err(violation) => return Err(Over::Violation(violation)),
@@ -193,13 +218,19 @@ impl<D: Dialect, S: Io> Task<D, S> {
                 Ok(Some(Event::Ping(payload))) => _ = link.member.push(&Packet::pong(payload)),
                 Ok(Some(Event::Pong(_))) => {}
                 Ok(Some(Event::Message(kind, payload))) => {
+                    if rate.as_mut().is_some_and(|rate| !rate.take()) {
+                        return Err(Over::Ended(End::new(close_code::POLICY, "too many messages")));
+                    }
+                    *left -= 1;
+                    let bytes = payload.len();
+                    let _message =
+                        tracing::debug_span!(parent: &*span, "rooms.message", bytes).entered();
                     *work = dialect.received(conn, Incoming { kind, payload }).later();
                     if work.is_some() {
                         return Ok(true);
                     }
                 }
             }
-            *left -= 1;
         }
         Ok(true)
     }
@@ -213,7 +244,11 @@ impl<D: Dialect, S: Io> Task<D, S> {
                 Poll::Pending => self.blocked = true,
             }
             match self.link.member.end_turn(&mut self.writing, self.blocked, cx.waker()) {
-                Turn::Write => {}
+                Turn::Write(messages) => {
+                    let meters = self.link.member.meters();
+                    meters.messages_out.inc_by(messages as u64);
+                    meters.bytes_out.inc_by(self.writing.bytes() as u64);
+                }
                 Turn::Sleep => return Ok(()),
                 Turn::Close(end) => return Err(Over::Ended(end)),
             }
@@ -229,7 +264,10 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     self.write(cx)?;
                 }
                 Some(Due::Silent) => return Err(gives_up("no sign of life")),
-                Some(Due::Stalled) => return Err(gives_up("too slow")),
+                Some(Due::Stalled) => {
+                    self.link.member.meters().slow.inc();
+                    return Err(gives_up("too slow"));
+                }
             }
         }
     }

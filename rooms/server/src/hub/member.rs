@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::outbox::{Outbox, Pushed};
 use super::room::Room;
 use super::{End, Queue, QueueLimits, Turn, Voice, lock};
+use crate::metrics::Meters;
 use crate::ws::Packet;
 
 /// What a connection is from its beginning on.
@@ -26,6 +27,7 @@ pub(crate) struct Profile {
 pub(crate) struct Member {
     number: u64,
     profile: Profile,
+    meters: Arc<Meters>,
     outbox: Mutex<Outbox>,
     rooms: Mutex<Joined>,
 }
@@ -38,10 +40,16 @@ pub(super) struct Joined {
 }
 
 impl Member {
-    pub(super) fn new(number: u64, profile: Profile, limits: QueueLimits) -> Self {
+    pub(super) fn new(
+        number: u64,
+        profile: Profile,
+        meters: Arc<Meters>,
+        limits: QueueLimits,
+    ) -> Self {
         Self {
             number,
             profile,
+            meters,
             outbox: Mutex::new(Outbox::new(limits)),
             rooms: Mutex::new(Joined::default()),
         }
@@ -67,7 +75,20 @@ impl Member {
     /// Queues a packet, unless the connection is at its end or too slow. Never waits.
     pub(crate) fn push(&self, packet: &Packet) -> bool {
         let pushed = lock(&self.outbox).push(packet);
-        matches!(pushed, Pushed::Queued | Pushed::Replaced)
+        match pushed {
+            Pushed::Queued => return true,
+            Pushed::Replaced => self.meters.overflowed.inc(),
+            Pushed::Overflow => {
+                self.meters.overflowed.inc();
+                self.meters.slow.inc();
+            }
+            Pushed::Refused => {}
+        }
+        pushed == Pushed::Replaced
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Ends the connection once what waits for it is written; the first end counts.

@@ -25,6 +25,7 @@ use delivery::Packets;
 use room::Room;
 use shards::Shards;
 
+use crate::metrics::Meters;
 use crate::ws::close_code;
 
 /// The room that every wsrooms client is put into.
@@ -85,13 +86,19 @@ impl Hub {
     ///
     /// # Errors
     /// Its id is another's.
-    pub(crate) fn connect(&self, profile: Profile) -> Result<Arc<Member>, IdTaken> {
+    pub(crate) fn connect(
+        &self,
+        profile: Profile,
+        meters: &Arc<Meters>,
+    ) -> Result<Arc<Member>, IdTaken> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let member = Arc::new(Member::new(number, profile, self.limits.queue));
+        let member = Arc::new(Member::new(number, profile, Arc::clone(meters), self.limits.queue));
         if !self.members.insert_new(member.id(), &member) {
             return Err(IdTaken);
         }
         self.connections.fetch_add(1, Ordering::Relaxed);
+        meters.connections.inc();
+        meters.opened.inc();
         Ok(member)
     }
 
@@ -104,6 +111,7 @@ impl Hub {
         }
         if self.members.remove_if(member.id(), |listed| Arc::ptr_eq(listed, member)) {
             self.connections.fetch_sub(1, Ordering::Relaxed);
+            member.meters().connections.dec();
         }
     }
 

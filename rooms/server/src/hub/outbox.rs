@@ -71,8 +71,8 @@ pub(super) struct Outbox {
 /// What the connection's task finds in its queue at the end of a turn.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// More to write.
-    Write,
+    /// More to write: so many messages.
+    Write(usize),
     /// Nothing, until it is woken.
     Sleep,
     /// Nothing, and nothing will come: the connection is to be closed.
@@ -147,9 +147,8 @@ impl Outbox {
     pub(super) fn end_turn(&mut self, writing: &mut Queue, blocked: bool, waker: &Waker) -> Turn {
         self.blocked = blocked;
         if !blocked && !self.queue.is_empty() {
-            self.messages = 0;
             mem::swap(&mut self.queue, writing);
-            return Turn::Write;
+            return Turn::Write(mem::take(&mut self.messages));
         }
         // A client that does not read is not waited for.
         if let Some(end) = &self.end {

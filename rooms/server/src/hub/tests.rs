@@ -70,15 +70,17 @@ struct World {
     hub: Hub,
     plain: Arc<dyn Voice>,
     loud: Arc<dyn Voice>,
+    meters: Arc<Meters>,
 }
 
 impl World {
     fn new(limits: HubLimits) -> Self {
-        Self { hub: Hub::new(limits), plain: Arc::new(Plain), loud: Arc::new(Loud) }
+        let meters = Arc::new(Meters::unseen());
+        Self { hub: Hub::new(limits), plain: Arc::new(Plain), loud: Arc::new(Loud), meters }
     }
 
     fn connect(&self, id: &str) -> Arc<Member> {
-        self.hub.connect(profile(id, &self.plain)).unwrap()
+        self.hub.connect(profile(id, &self.plain), &self.meters).unwrap()
     }
 
     fn say(&self, room: &str, from: &Member, audience: Audience, said: &str) -> usize {
@@ -96,7 +98,10 @@ fn profile(id: &str, voice: &Arc<dyn Voice>) -> Profile {
 fn told(member: &Member) -> Vec<String> {
     let mut writing = Queue::default();
     let mut told = Vec::new();
-    while member.end_turn(&mut writing, false, Waker::noop()) == Turn::Write {
+    while member.end_turn(&mut writing, false, Waker::noop()) != Turn::Sleep {
+        if member.ending().is_some() && writing.is_empty() {
+            break;
+        }
         while let Some(frames) = writing.single().filter(|frames| !frames.is_empty()) {
             let len = usize::from(frames[1]);
             told.push(String::from_utf8_lossy(&frames[2..2 + len]).into_owned());
@@ -182,7 +187,8 @@ fn who_is_not_in_a_room_is_heard_only_where_that_is_allowed() {
 fn each_voice_puts_a_message_once_and_only_its_own_way() {
     let world = World::new(LIMITS);
     let [a, b] = ["a", "b"].map(|id| world.connect(id));
-    let [c, d] = ["c", "d"].map(|id| world.hub.connect(profile(id, &world.loud)).unwrap());
+    let [c, d] =
+        ["c", "d"].map(|id| world.hub.connect(profile(id, &world.loud), &world.meters).unwrap());
     for member in [&a, &b, &c, &d] {
         world.hub.join(member, "r").unwrap();
     }
@@ -210,7 +216,7 @@ fn limits_hold() {
     assert_eq!(world.hub.join(&a, "4"), Err(JoinError::TooManyRooms));
     assert_eq!(world.hub.join(&a, "1"), Ok(()), "it is in there already");
     assert_eq!(a.room_names().len(), 3);
-    assert_eq!(world.hub.connect(profile("a", &world.plain)).unwrap_err(), IdTaken);
+    assert_eq!(world.hub.connect(profile("a", &world.plain), &world.meters).unwrap_err(), IdTaken);
     assert_eq!(world.hub.connections(), 1);
 }
 
@@ -240,7 +246,7 @@ fn a_task_is_woken_once_for_all_that_waits() {
     // In its turn it looks by itself.
     a.begin_turn();
     a.push(&text("x"));
-    assert_eq!(a.end_turn(&mut writing, false, &waker), Turn::Write);
+    assert_eq!(a.end_turn(&mut writing, false, &waker), Turn::Write(4));
     assert_eq!(writing.bytes(), 12);
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
 }
@@ -261,6 +267,7 @@ fn a_slow_client_is_closed_with_1013_after_what_it_was_sent_before() {
     }
     assert!(!slow.push(&text("4")), "the fifth of four");
     assert_eq!(slow.ending().map(|end| end.code), Some(1013));
+    assert_eq!((world.meters.slow.get(), world.meters.overflowed.get()), (1, 1));
     assert_eq!(told(&slow), ["0", "1", "2", "3"]);
     assert!(!slow.push(&text("5")));
 }

@@ -29,7 +29,6 @@ mod voice;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::header::SEC_WEBSOCKET_VERSION;
 use axum::http::request::Parts;
@@ -47,16 +46,12 @@ pub use message::Message;
 pub type Claims = HashMap<String, String>;
 
 use super::{Admission, Dialect, Incoming, Link, Pace, Work};
+use crate::config::Config;
 use crate::handshake::HandshakeError;
 use crate::hub::{Audience, End, JoinError, Profile, Voice};
 use crate::ws::{Kind, close_code};
 use handlers::{Authorize, Handlers};
 use voice::WsroomsVoice;
-
-const MAX_MESSAGE: usize = 64 << 10;
-const MAX_NAME: usize = 256;
-const PING: Duration = Duration::from_secs(54);
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The wsrooms protocol with the handlers of an application;
 /// [`Rooms::wsrooms`](crate::Rooms::wsrooms) makes an endpoint of it.
@@ -87,10 +82,16 @@ impl Wsrooms {
             handlers: Handlers::default(),
             authorize: None,
             voice: Arc::new(WsroomsVoice),
-            pace: Pace { max_message: MAX_MESSAGE, ping: Some(PING), idle: Some(IDLE) },
-            names: Limits::default().max_name(MAX_NAME),
+            pace: Config::default().pace(),
+            names: Config::default().names(),
             strangers: Strangers::default(),
         }
+    }
+
+    /// With the limits of a server.
+    pub(crate) fn limited(mut self, config: &Config) -> Self {
+        (self.pace, self.names) = (config.pace(), config.names());
+        self
     }
 
     /// Calls `handler` for each message with this event that is meant for a room, instead of relaying it.
@@ -119,30 +120,6 @@ impl Wsrooms {
         R: Future<Output = Result<Claims, Unauthorized>> + Send + 'static,
     {
         self.authorize = Some(Arc::new(authorize));
-        self
-    }
-
-    /// The largest message of a client, in bytes. Default 65,536, as in the original. A larger one ends its
-    /// connection with close code 1009.
-    #[must_use]
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.pace.max_message = bytes;
-        self
-    }
-
-    /// The longest name of a room, an event or a client, in bytes. Default 256. A message with a longer one is
-    /// malformed, and dropped.
-    #[must_use]
-    pub fn max_name(mut self, bytes: usize) -> Self {
-        self.names = self.names.max_name(bytes);
-        self
-    }
-
-    /// The time between pings, and how long a client may be silent, its pongs included, before it is given up
-    /// with close code 1013. Default 54 s and 60 s, as in the original; `None` turns either off.
-    #[must_use]
-    pub fn heartbeat(mut self, ping: Option<Duration>, idle: Option<Duration>) -> Self {
-        (self.pace.ping, self.pace.idle) = (ping, idle);
         self
     }
 
@@ -213,12 +190,14 @@ impl Dialect for Wsrooms {
         // What cannot be read is dropped, and the connection lives.
         if message.kind == Kind::Text {
             tracing::debug!(id = %conn.id(), "a text message is dropped");
+            conn.link().member.meters().malformed.inc();
             return Work::Done;
         }
         match Frame::decode(message.payload, &self.names) {
             Ok(frame) => self.handle(conn, frame),
             Err(error) => {
                 tracing::debug!(id = %conn.id(), %error, "a malformed message is dropped");
+                conn.link().member.meters().malformed.inc();
                 Work::Done
             }
         }
@@ -244,7 +223,10 @@ impl Wsrooms {
                 };
                 link.hub.publish(frame.room, &link.member, audience, &voice::said(&frame));
             }
-            request => tracing::debug!(id = %conn.id(), ?request, "a reserved event is dropped"),
+            _ => {
+                tracing::debug!(id = %conn.id(), event = frame.event, "a reserved event is dropped");
+                link.member.meters().malformed.inc();
+            }
         }
         Work::Done
     }

@@ -1,0 +1,135 @@
+//! What is counted, and how it is told: [Prometheus' text
+//! format](https://prometheus.io/docs/instrumenting/exposition_formats/).
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+/// The instruments of one server. Each server has its own: nothing is global.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    rooms: IntGauge,
+    refused: IntCounterVec,
+    connections: IntGaugeVec,
+    opened: IntCounterVec,
+    messages: IntCounterVec,
+    bytes: IntCounterVec,
+    dropped: IntCounterVec,
+    slow: IntCounterVec,
+}
+
+/// The instruments of one protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Meters {
+    pub(crate) connections: IntGauge,
+    pub(crate) opened: IntCounter,
+    pub(crate) messages_in: IntCounter,
+    pub(crate) messages_out: IntCounter,
+    pub(crate) bytes_in: IntCounter,
+    pub(crate) bytes_out: IntCounter,
+    /// Received, and of no use: malformed, or reserved.
+    pub(crate) malformed: IntCounter,
+    /// Not sent, since the client does not read.
+    pub(crate) overflowed: IntCounter,
+    /// Clients closed for that.
+    pub(crate) slow: IntCounter,
+}
+
+/// Why a request was refused before its upgrade.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refused {
+    Draining,
+    Address,
+    Origin,
+    Protocol,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self::register().expect("the names are different and well formed")
+    }
+
+    fn register() -> Result<Self, prometheus::Error> {
+        let opts = |name: &str, help: &str| Opts::new(format!("rooms_{name}"), help);
+        let counter = |name, help, labels: &[&str]| IntCounterVec::new(opts(name, help), labels);
+        let metrics = Self {
+            registry: Registry::new(),
+            rooms: IntGauge::with_opts(opts("rooms", "Rooms that have members."))?,
+            refused: counter("refused_total", "Upgrades refused.", &["reason"])?,
+            connections: IntGaugeVec::new(opts("connections", "Open connections."), &["protocol"])?,
+            opened: counter("connections_total", "Connections opened.", &["protocol"])?,
+            messages: counter(
+                "messages_total",
+                "Messages received from clients and written to them.",
+                &["protocol", "direction"],
+            )?,
+            bytes: counter(
+                "bytes_total",
+                "Bytes of frames received from clients and written to them.",
+                &["protocol", "direction"],
+            )?,
+            dropped: counter(
+                "dropped_total",
+                "Messages dropped: in, those that cannot be read; out, those for slow clients.",
+                &["protocol", "direction"],
+            )?,
+            slow: counter("slow_closes_total", "Clients closed as too slow.", &["protocol"])?,
+        };
+        metrics.registry.register(Box::new(metrics.rooms.clone()))?;
+        metrics.registry.register(Box::new(metrics.connections.clone()))?;
+        for family in [
+            &metrics.refused,
+            &metrics.opened,
+            &metrics.messages,
+            &metrics.bytes,
+            &metrics.dropped,
+            &metrics.slow,
+        ] {
+            metrics.registry.register(Box::new(family.clone()))?;
+        }
+        Ok(metrics)
+    }
+
+    /// Those of a protocol, shared by all its endpoints.
+    pub(crate) fn of(&self, protocol: &str) -> Meters {
+        let (incoming, outgoing) = ([protocol, "in"], [protocol, "out"]);
+        Meters {
+            connections: self.connections.with_label_values(&[protocol]),
+            opened: self.opened.with_label_values(&[protocol]),
+            messages_in: self.messages.with_label_values(&incoming),
+            messages_out: self.messages.with_label_values(&outgoing),
+            bytes_in: self.bytes.with_label_values(&incoming),
+            bytes_out: self.bytes.with_label_values(&outgoing),
+            malformed: self.dropped.with_label_values(&incoming),
+            overflowed: self.dropped.with_label_values(&outgoing),
+            slow: self.slow.with_label_values(&[protocol]),
+        }
+    }
+
+    pub(crate) fn refused(&self, why: Refused) {
+        let reason = match why {
+            Refused::Draining => "draining",
+            Refused::Address => "address",
+            Refused::Origin => "origin",
+            Refused::Protocol => "protocol",
+        };
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// All of them, with the number of rooms as it is now.
+    pub(crate) fn text(&self, rooms: usize) -> String {
+        self.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::warn!(%error, "the metrics cannot be written");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+impl Meters {
+    /// For tests that do not look at them.
+    pub(crate) fn unseen() -> Self {
+        Metrics::new().of("test")
+    }
+}

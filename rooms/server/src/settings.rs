@@ -1,0 +1,327 @@
+//! What can be set from outside: by flags, then by the environment, then by a file.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Deserialize;
+use wscengine_rooms_server::{Config, Origins, SlowClients};
+
+const LISTEN: &str = "127.0.0.1:8080";
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A room server for WebSocket clients.
+///
+/// /ws/wsrooms speaks the wsrooms protocol, /echo sends everything back; /healthz, /readyz and /metrics are for
+/// the operator. Prints `listening on http://ADDR` when ready. SIGTERM and SIGINT drain it: new connections are
+/// refused with 503, the others closed one after the other with code 1012, and it ends.
+///
+/// Everything but --config may also be set in the environment, as named below, or in a file of that name:
+/// a flag counts more than the environment, the environment more than the file. Times are written like 500ms,
+/// 10s or 2m.
+#[derive(Debug, Parser)]
+#[command(name = "rooms-server", version)]
+pub(crate) struct Args {
+    /// A TOML file with any of the settings below, named as the flags are: `max-rooms = 100`
+    #[arg(long, value_name = "FILE", env = "ROOMS_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The settings, where they are set.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Address to listen on; port 0 lets the system choose a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "ROOMS_SERVER_LISTEN")]
+    listen: Option<String>,
+
+    /// Certificates in PEM form, the server's first; serves over TLS
+    #[arg(long, value_name = "FILE", env = "ROOMS_SERVER_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of the first certificate, in PEM form
+    #[arg(long, value_name = "FILE", env = "ROOMS_SERVER_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+
+    /// Time over which a server that ends closes its connections [default: 5s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_DRAIN")]
+    drain: Option<Time>,
+
+    /// Time for a closing handshake, after which the connection is cut [default: 5s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_CLOSE_TIMEOUT")]
+    close_timeout: Option<Time>,
+
+    /// Time for TLS, and for the head of a request [default: 10s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_HANDSHAKE_TIMEOUT")]
+    handshake_timeout: Option<Time>,
+
+    /// Time that a client may take nothing although something waits for it [default: 10s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_WRITE_TIMEOUT")]
+    write_timeout: Option<Time>,
+
+    /// Time between pings to wsrooms clients [default: 54s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_PING_INTERVAL")]
+    ping_interval: Option<Time>,
+
+    /// Time that a wsrooms client may be silent, its pongs included [default: 60s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_IDLE_TIMEOUT")]
+    idle_timeout: Option<Time>,
+
+    /// Largest message of a wsrooms client, in bytes [default: 65536]
+    #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_MESSAGE")]
+    max_message: Option<usize>,
+
+    /// Largest message to /echo, in bytes [default: 16777216]
+    #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_ECHO")]
+    max_echo: Option<usize>,
+
+    /// Longest name of a room or an event, in bytes [default: 256]
+    #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_NAME")]
+    max_name: Option<usize>,
+
+    /// Rooms that one connection may be in [default: 1024]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_ROOMS")]
+    max_rooms: Option<usize>,
+
+    /// Connections that one address may have [default: no limit]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_CONNECTIONS_PER_ADDRESS")]
+    max_connections_per_address: Option<usize>,
+
+    /// Messages that one connection may send each second [default: no limit]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_MESSAGES_PER_SECOND")]
+    max_messages_per_second: Option<u32>,
+
+    /// Messages that may wait for a client that does not read [default: 256]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_QUEUE_MESSAGES")]
+    queue_messages: Option<usize>,
+
+    /// Bytes that may wait for a client that does not read [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_QUEUE_BYTES")]
+    queue_bytes: Option<usize>,
+
+    /// What happens to a client whose queue is full [default: close]
+    #[arg(long, value_enum, env = "ROOMS_SERVER_SLOW_CLIENTS")]
+    slow_clients: Option<Slow>,
+
+    /// Whether the members of room `root` are told who comes and goes [default: true]
+    #[arg(long, value_name = "BOOL", env = "ROOMS_SERVER_ANNOUNCE_ROOT")]
+    announce_root: Option<bool>,
+
+    /// Web pages that may connect, such as https://example.com; `same-host` for those of this host [default: all]
+    #[arg(long, value_name = "ORIGIN", env = "ROOMS_SERVER_ORIGINS", value_delimiter = ',')]
+    origins: Option<Vec<String>>,
+
+    /// Threads that serve [default: one for each core]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_THREADS")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// What is logged: a level, or a list such as `info,wscengine_rooms_server=debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "ROOMS_SERVER_LOG")]
+    pub(crate) log: Option<String>,
+
+    /// How it is logged, to stderr [default: text]
+    #[arg(long, value_enum, env = "ROOMS_SERVER_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// Offer /bench/wsrooms and /bench/raw, for a load generator
+    #[arg(long, env = "ROOMS_SERVER_BENCH")]
+    bench: bool,
+}
+
+/// A time as people write it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub(crate) struct Time(Duration);
+
+impl FromStr for Time {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        humantime::parse_duration(text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Time {
+    type Error = humantime::DurationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// What happens to a client whose queue is full.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Slow {
+    /// It is closed with code 1013
+    Close,
+    /// The oldest of what waits is dropped
+    DropOldest,
+}
+
+/// How is logged.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object for each line
+    Json,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Toml { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("{}: {source}", path.display())]
+    Pem { path: PathBuf, source: rustls::pki_types::pem::Error },
+    #[error("--tls-cert and --tls-key belong together")]
+    HalfTls,
+    #[error("the certificate or its key cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Args {
+    /// All settings, from wherever they come.
+    pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
+        let Some(path) = self.config else { return Ok(self.settings) };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(SettingsError::Read { path, source }),
+        };
+        match toml::from_str(&text) {
+            Ok(file) => Ok(self.settings.or(file)),
+            Err(source) => Err(SettingsError::Toml { path, source: Box::new(source) }),
+        }
+    }
+}
+
+impl Settings {
+    /// These, and where they are not set, the others.
+    fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            drain: self.drain.or(other.drain),
+            close_timeout: self.close_timeout.or(other.close_timeout),
+            handshake_timeout: self.handshake_timeout.or(other.handshake_timeout),
+            write_timeout: self.write_timeout.or(other.write_timeout),
+            ping_interval: self.ping_interval.or(other.ping_interval),
+            idle_timeout: self.idle_timeout.or(other.idle_timeout),
+            max_message: self.max_message.or(other.max_message),
+            max_echo: self.max_echo.or(other.max_echo),
+            max_name: self.max_name.or(other.max_name),
+            max_rooms: self.max_rooms.or(other.max_rooms),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(other.max_connections_per_address),
+            max_messages_per_second: self.max_messages_per_second.or(other.max_messages_per_second),
+            queue_messages: self.queue_messages.or(other.queue_messages),
+            queue_bytes: self.queue_bytes.or(other.queue_bytes),
+            slow_clients: self.slow_clients.or(other.slow_clients),
+            announce_root: self.announce_root.or(other.announce_root),
+            origins: self.origins.or(other.origins),
+            threads: self.threads.or(other.threads),
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+            bench: self.bench || other.bench,
+        }
+    }
+
+    pub(crate) fn listen(&self) -> &str {
+        self.listen.as_deref().unwrap_or(LISTEN)
+    }
+
+    /// The options of the library.
+    pub(crate) fn config(&self) -> Config {
+        let mut config =
+            Config::default().bench(self.bench).drain(self.drain.map_or(DRAIN, Time::get));
+        let set = &mut config;
+        apply(set, self.close_timeout.map(Time::get), Config::close_timeout);
+        apply(set, self.handshake_timeout.map(Time::get), Config::handshake_timeout);
+        apply(set, self.write_timeout.map(Time::get), Config::write_timeout);
+        apply(set, self.ping_interval.map(Time::get), Config::ping_interval);
+        apply(set, self.idle_timeout.map(Time::get), Config::idle_timeout);
+        apply(set, self.max_message, Config::max_room_message);
+        apply(set, self.max_echo, Config::max_message);
+        apply(set, self.max_name, Config::max_name);
+        apply(set, self.max_rooms, Config::max_rooms);
+        apply(set, self.max_connections_per_address, Config::max_connections_per_address);
+        apply(set, self.max_messages_per_second, Config::max_messages_per_second);
+        apply(set, self.queue_messages, Config::queue_messages);
+        apply(set, self.queue_bytes, Config::queue_bytes);
+        apply(set, self.slow_clients.map(Slow::policy), Config::slow_clients);
+        apply(set, self.announce_root, Config::announce_root);
+        apply(set, self.origins.as_deref().map(origins), Config::origins);
+        config
+    }
+
+    /// The configuration of TLS, if there is to be any.
+    pub(crate) fn tls(&self) -> Result<Option<Arc<rustls::ServerConfig>>, SettingsError> {
+        let (cert, key) = match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => (cert, key),
+            (None, None) => return Ok(None),
+            _ => return Err(SettingsError::HalfTls),
+        };
+        let pem = |path: &Path, source| SettingsError::Pem { path: path.to_owned(), source };
+        let certs = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect)
+            .map_err(|error| pem(cert, error))?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(certs, key)?;
+        Ok(Some(Arc::new(config)))
+    }
+}
+
+fn apply<T>(config: &mut Config, value: Option<T>, set: impl FnOnce(Config, T) -> Config) {
+    if let Some(value) = value {
+        *config = set(std::mem::take(config), value);
+    }
+}
+
+fn origins(listed: &[String]) -> Origins {
+    match listed {
+        [only] if only == "same-host" => Origins::SameHost,
+        _ => Origins::Listed(listed.to_vec()),
+    }
+}
+
+impl Time {
+    fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl Slow {
+    fn policy(self) -> SlowClients {
+        match self {
+            Self::Close => SlowClients::Close,
+            Self::DropOldest => SlowClients::DropOldest,
+        }
+    }
+}
