@@ -14,7 +14,8 @@ const FOR_ONE_ORIGIN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZAT
 /// Followed are the statuses 301, 302, 303, 307 and 308 with a `Location`, relative or not; `http` and `https` in it
 /// mean `ws` and `wss`. To another origin (scheme, host or port) neither the credentials of the URL go along, nor the
 /// headers `Authorization`, `Cookie`, `Proxy-Authorization` and `Host`; all other headers and the subprotocols do. A server
-/// that hands out a redirect decides where they go: follow it only if you trust it with them.
+/// that hands out a redirect decides where they go: follow it only if you trust it with them. A client certificate of the
+/// [`TlsConfig`](crate::TlsConfig) is shown to each server on the way that is trusted and asks for one.
 /// [`Dialed::url`](crate::Dialed::url) says where the dial ended.
 ///
 /// # Examples

@@ -128,3 +128,24 @@ impl fmt::Debug for Sockudo {
         f.debug_struct("Sockudo").field("deflates", &self.deflates()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wscengine_dial::Extension;
+
+    use super::*;
+    use crate::deflate::Deflate;
+
+    #[test]
+    fn the_compressing_half_is_made_for_the_first_message_that_wants_it() {
+        let answer = Extension::new("permessage-deflate");
+        let agreed = Deflate::new().agree(&[answer]).expect("it is what was offered");
+        let (mut core, mut writer) = (Sockudo::new(agreed), FrameWriter::new(1 << 10));
+        for (length, is_made) in [(0, false), (63, false), (64, true)] {
+            let message = Message::from_binary(vec![0; length]);
+            core.send(&message, &mut writer).expect("there is room");
+            let deflater = core.deflater.as_ref().expect("it was agreed on");
+            assert_eq!(deflater.encoder.is_some(), is_made, "{length} bytes");
+        }
+    }
+}
