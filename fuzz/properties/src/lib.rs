@@ -32,7 +32,7 @@ pub use headers::headers;
 pub use no_proxy::no_proxy;
 pub use proxy_answer::proxy_answer;
 pub use redact::redact;
-pub use rooms::rooms;
+pub use rooms::{rooms_easy, rooms_grows, rooms_iris, rooms_wsrooms};
 pub use scanner::scanner;
 pub use socks::socks;
 pub use wscengine::fuzzing::{heartbeat, inbox, lifecycle, retry_after, send_queue};

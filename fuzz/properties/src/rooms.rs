@@ -1,21 +1,38 @@
 //! The four wire formats of the room server.
 
+use std::sync::LazyLock;
+
 use wscengine_rooms_protocol::iris::{self, Codec};
 use wscengine_rooms_protocol::room::{Data, Framing, Message};
 use wscengine_rooms_protocol::{Limits, easy, grows, json, wsrooms};
 
-/// A message in any of the formats. What one reads it writes as it was, its names are within their limit, and it can be
-/// told in the others without a change.
-pub fn rooms(input: &[u8]) {
-    for limits in [Limits::default(), Limits::default().max_name(4)] {
-        read_wsrooms(input, &limits);
-        read_grows(input, &limits);
-        read_easy(input, &limits);
-        for prefix in [iris::IRIS, iris::GOWSAL, iris::GO_WEBSOCKET, ""] {
-            read_iris(input, &Codec::new(prefix), &limits);
-        }
+/// A wsrooms message: what is read is written as it was, its names are within their limit, and it can be told in the
+/// other formats without a change.
+pub fn rooms_wsrooms(input: &[u8]) {
+    LIMITS.iter().for_each(|limits| read_wsrooms(input, limits));
+}
+
+/// The same of a groWs message.
+pub fn rooms_grows(input: &[u8]) {
+    LIMITS.iter().for_each(|limits| read_grows(input, limits));
+}
+
+/// The same of a go-easy-websocket message.
+pub fn rooms_easy(input: &[u8]) {
+    LIMITS.iter().for_each(|limits| read_easy(input, limits));
+}
+
+/// The same of an iris message, with each of the prefixes.
+pub fn rooms_iris(input: &[u8]) {
+    for prefix in [iris::IRIS, iris::GOWSAL, iris::GO_WEBSOCKET, ""] {
+        let codec = Codec::new(prefix);
+        LIMITS.iter().for_each(|limits| read_iris(input, &codec, limits));
     }
 }
+
+/// As a server has them by itself, and so short that inputs meet them.
+static LIMITS: LazyLock<[Limits; 2]> =
+    LazyLock::new(|| [Limits::default(), Limits::default().max_name(4)]);
 
 fn read_wsrooms(input: &[u8], limits: &Limits) {
     let Ok(frame) = wsrooms::Frame::decode(input, limits) else { return };
