@@ -5,10 +5,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::task::unconstrained;
-use wscengine::WriteErrorKind;
 use wscengine::transport::{Batch, Connection, Inbound, Limits};
+use wscengine::{ReadErrorKind, WriteErrorKind};
 use wscengine_tungstenite::TungsteniteConnection;
 
 /// Gives what has been read before, then nothing more; takes no byte.
@@ -126,4 +128,21 @@ async fn a_peer_that_sends_pings_and_takes_no_pongs_is_held_back() {
     let (read, ()) = tokio::join!(peer.read_exact(&mut pongs), flush);
     read.expect("each ping has its pong");
     assert!(read_all(&mut connection).await > 0);
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_text_that_is_none_is_not_answered() {
+    let (client, mut peer) = duplex(PIPE);
+    let mut connection = TungsteniteConnection::new(client, b"", Limits::default());
+    peer.write_all(b"\x89\x00\x81\x01\xff\x89\x01x\x88\x00").await.expect("the pipe is open");
+    let mut batch = Batch::new();
+    poll_fn(|cx| connection.poll_recv(cx, &mut batch)).await.expect("a ping");
+    assert!(matches!(batch.next(), Some(Ok(Inbound::Ping))));
+    let error = batch.next().expect("the text").expect_err("it is not UTF-8");
+    assert_eq!(error.kind(), ReadErrorKind::InvalidUtf8);
+    poll_fn(|cx| connection.poll_flush(cx)).await.expect("the pipe is open");
+    drop(connection);
+    let mut written = Vec::new();
+    peer.read_to_end(&mut written).await.expect("the end");
+    assert_eq!((written.len(), written[0]), (6, 0x8a), "the pong of the first ping alone");
 }
