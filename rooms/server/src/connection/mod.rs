@@ -5,7 +5,7 @@ mod input;
 mod pool;
 mod timers;
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,9 +26,6 @@ use timers::{Due, Timers};
 
 /// How many messages are handled before other connections have their turn.
 const MESSAGES_PER_TURN: usize = 64;
-
-/// How many pieces one write takes.
-const PIECES: usize = 16;
 
 /// A byte stream.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -289,14 +286,7 @@ fn poll_write_all<S: Io>(
         return Poll::Ready(Ok(()));
     }
     while !queue.is_empty() {
-        let written = match queue.single() {
-            Some(bytes) => io.as_mut().poll_write(cx, bytes),
-            None => {
-                let mut pieces = [IoSlice::new(&[]); PIECES];
-                let count = queue.slices(&mut pieces);
-                io.as_mut().poll_write_vectored(cx, &pieces[..count])
-            }
-        };
+        let written = pool::with_scratch(|scratch| io.as_mut().poll_write(cx, queue.next(scratch)));
         match std::task::ready!(written)? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             count => queue.advance(count),

@@ -1,4 +1,4 @@
-//! Buffers for reading, which no connection owns while it waits.
+//! Buffers for reading and writing, which no connection owns while it waits.
 
 use std::cell::RefCell;
 
@@ -9,6 +9,8 @@ pub(super) const READ: usize = 16 << 10;
 const KEPT: usize = 4;
 
 thread_local! {
+    /// What is written is put together here.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -28,4 +30,9 @@ pub(super) fn give(mut buffer: Vec<u8>) {
             spare.push(buffer);
         }
     });
+}
+
+/// Lends a buffer in which frames are put together.
+pub(super) fn with_scratch<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    SCRATCH.with_borrow_mut(write)
 }

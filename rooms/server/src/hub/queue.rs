@@ -1,34 +1,28 @@
-//! Frames that wait to be written, in as few pieces as may be.
+//! Frames that wait to be written.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
-use std::mem;
 
 use bytes::{Buf as _, Bytes};
 
-use crate::ws::{Packet, frame_len};
+use crate::ws::Packet;
 
-/// A frame of at least this size is kept as a share of its packet; a smaller one is copied behind the one
-/// before it, which costs less than to count the share and to name it to the system when writing.
-const SHARED: usize = 4 << 10;
+/// The most that is gathered for one write.
+const GATHERED: usize = 64 << 10;
 
-/// What the first small frame makes room for.
-const FIRST: usize = 512;
+/// Room for so many frames is kept while none waits.
+const KEPT: usize = 16;
 
-/// Frames in the order in which they go out.
+/// Frames in the order in which they go out: shares of packets, which cost a receiver little more than a
+/// pointer for as long as they wait. They are put together when they are written.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// Before `tail`.
-    chunks: VecDeque<Bytes>,
-    tail: Vec<u8>,
-    /// How much of `tail` is written, once `chunks` is empty.
-    written: usize,
+    frames: VecDeque<Bytes>,
     bytes: usize,
 }
 
 impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.frames.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -37,65 +31,45 @@ impl Queue {
 
     pub(crate) fn push(&mut self, packet: &Packet) {
         self.bytes += packet.len();
-        if packet.len() >= SHARED {
-            self.seal();
-            self.chunks.push_back(packet.bytes().clone());
-            return;
-        }
-        if self.tail.capacity() == 0 {
-            self.tail.reserve_exact(FIRST.max(packet.len()));
-        }
-        self.tail.extend_from_slice(packet.bytes());
+        self.frames.push_back(packet.bytes().clone());
     }
 
-    /// What follows goes into a piece of its own.
-    fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let mut sealed = Bytes::from(mem::take(&mut self.tail));
-            sealed.advance(mem::take(&mut self.written));
-            self.chunks.push_back(sealed);
+    /// What to write next: several frames are put together in `scratch`. Empty if nothing waits.
+    pub(crate) fn next<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let first = self.frames.front().map_or(&[][..], |first| &first[..]);
+        if self.frames.len() < 2 || first.len() >= GATHERED {
+            return first;
         }
-    }
-
-    /// The bytes, as the system's call for several pieces takes them. How many pieces there are.
-    pub(crate) fn slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
-        let pieces = self.chunks.iter().map(|chunk| &chunk[..]);
-        let pieces = pieces.chain([&self.tail[self.written..]]).filter(|piece| !piece.is_empty());
-        let mut count = 0;
-        for (slot, piece) in out.iter_mut().zip(pieces) {
-            *slot = IoSlice::new(piece);
-            count += 1;
+        scratch.clear();
+        for frame in &self.frames {
+            if !scratch.is_empty() && scratch.len() + frame.len() > GATHERED {
+                break;
+            }
+            scratch.extend_from_slice(frame);
         }
-        count
-    }
-
-    /// The bytes, if they are in one piece.
-    pub(crate) fn single(&self) -> Option<&[u8]> {
-        self.chunks.is_empty().then(|| &self.tail[self.written..])
+        scratch
     }
 
     /// So many bytes are written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         self.bytes -= count;
-        while let Some(first) = self.chunks.front_mut() {
+        while let Some(first) = self.frames.front_mut() {
             if count < first.len() {
                 first.advance(count);
                 return;
             }
             count -= first.len();
-            self.chunks.pop_front();
+            self.frames.pop_front();
         }
-        self.written += count;
-        if self.written == self.tail.len() {
-            (self.written, self.tail) = (0, Vec::new());
+        if self.frames.capacity() > KEPT {
+            self.frames = VecDeque::new();
         }
     }
 
     /// Drops the oldest frame, of which nothing may be written.
     pub(crate) fn drop_oldest(&mut self) {
-        let first = self.chunks.front().map_or(&self.tail[self.written..], |chunk| &chunk[..]);
-        if let Some(len) = frame_len(first) {
-            self.advance(len);
+        if let Some(first) = self.frames.pop_front() {
+            self.bytes -= first.len();
         }
     }
 }
@@ -105,46 +79,43 @@ mod tests {
     use super::*;
     use crate::ws::Kind;
 
-    fn contents(queue: &Queue) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 64];
-        let count = queue.slices(&mut slices);
-        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    fn queue(lens: &[usize]) -> (Queue, Vec<u8>) {
+        let (mut queue, mut whole) = (Queue::default(), Vec::new());
+        for (at, &len) in lens.iter().enumerate() {
+            let packet = Packet::message(Kind::Binary, &vec![at as u8; len]);
+            whole.extend_from_slice(packet.bytes());
+            queue.push(&packet);
+        }
+        (queue, whole)
     }
 
     #[test]
     fn frames_go_out_in_order_however_much_each_write_takes() {
-        let packets: Vec<_> = [3, SHARED, 5, 0, 2 * SHARED, SHARED + 1, 7]
-            .into_iter()
-            .enumerate()
-            .map(|(at, len)| Packet::message(Kind::Binary, &vec![at as u8; len]))
-            .collect();
-        let whole: Vec<u8> = packets.iter().flat_map(|packet| packet.bytes().to_vec()).collect();
-        for step in [7, 1000, SHARED, whole.len()] {
-            let mut queue = Queue::default();
-            packets.iter().for_each(|packet| queue.push(packet));
-            let mut seen = Vec::new();
+        for step in [7, 1000, GATHERED, usize::MAX] {
+            let (mut queue, whole) = queue(&[3, 4096, 5, 0, GATHERED, 2 * GATHERED, 4097, 7]);
+            let (mut scratch, mut seen) = (Vec::new(), Vec::new());
             while !queue.is_empty() {
-                let now = contents(&queue);
+                let now = queue.next(&mut scratch);
                 let count = step.min(now.len());
                 seen.extend_from_slice(&now[..count]);
                 queue.advance(count);
             }
             assert!(seen == whole, "in steps of {step}");
-            assert_eq!(queue.single(), Some(&[][..]));
+            assert_eq!((queue.bytes(), queue.next(&mut scratch)), (0, &[][..]));
         }
     }
 
     #[test]
+    fn small_frames_that_wait_go_out_together() {
+        let (queue, whole) = queue(&[100; 16]);
+        assert_eq!(queue.next(&mut Vec::new()), whole);
+    }
+
+    #[test]
     fn the_oldest_frame_is_dropped_whole() {
-        let mut queue = Queue::default();
-        let packets = [1, SHARED, 2, 3].map(|len| Packet::message(Kind::Text, &vec![b'x'; len]));
-        packets.iter().for_each(|packet| queue.push(packet));
-        for left in 1..packets.len() {
-            queue.drop_oldest();
-            let expected: Vec<u8> =
-                packets[left..].iter().flat_map(|p| p.bytes().to_vec()).collect();
-            assert!(contents(&queue) == expected);
-            assert_eq!(queue.bytes(), expected.len());
-        }
+        let (mut queue, whole) = queue(&[1, 200, 2]);
+        queue.drop_oldest();
+        assert_eq!(queue.next(&mut Vec::new()), &whole[3..]);
+        assert_eq!(queue.bytes(), whole.len() - 3);
     }
 }

@@ -102,7 +102,9 @@ fn told(member: &Member) -> Vec<String> {
         if member.ending().is_some() && writing.is_empty() {
             break;
         }
-        while let Some(frames) = writing.single().filter(|frames| !frames.is_empty()) {
+        while !writing.is_empty() {
+            let mut scratch = Vec::new();
+            let frames = writing.next(&mut scratch);
             let len = usize::from(frames[1]);
             told.push(String::from_utf8_lossy(&frames[2..2 + len]).into_owned());
             writing.advance(2 + len);

@@ -10,7 +10,7 @@ mod packet;
 
 pub(crate) use assembly::{Assembly, Event, Kind};
 pub(crate) use header::Violation;
-pub(crate) use packet::{Packet, frame_len};
+pub(crate) use packet::Packet;
 
 /// Codes of close frames ([RFC 6455 section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
 /// and the IANA registry).

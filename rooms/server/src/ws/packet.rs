@@ -77,18 +77,6 @@ impl Packet {
     }
 }
 
-/// How long the first frame in `bytes` is, of those that [`Packet`] makes.
-pub(crate) fn frame_len(bytes: &[u8]) -> Option<usize> {
-    match *bytes {
-        [_, 126, a, b, ..] => Some(4 + usize::from(u16::from_be_bytes([a, b]))),
-        [_, 127, a, b, c, d, e, f, g, h, ..] => {
-            usize::try_from(u64::from_be_bytes([a, b, c, d, e, f, g, h])).ok()?.checked_add(10)
-        }
-        [_, len @ 0..126, ..] => Some(2 + usize::from(len)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +87,6 @@ mod tests {
             let packet = Packet::message(Kind::Binary, &vec![7; len]);
             assert_eq!(packet.len(), header + len);
             assert_eq!(packet.bytes()[0], 0x82);
-            assert_eq!(frame_len(packet.bytes()), Some(packet.len()));
         }
         assert_eq!(Packet::message(Kind::Text, b"hi").bytes(), &b"\x81\x02hi"[..]);
     }

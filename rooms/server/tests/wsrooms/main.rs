@@ -6,6 +6,8 @@
 mod common;
 mod peer;
 
+mod api;
 mod defects;
 mod drain;
 mod exchanges;
+mod limits;

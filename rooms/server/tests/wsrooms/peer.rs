@@ -53,6 +53,11 @@ impl Peer {
     pub(crate) async fn connect(addr: SocketAddr, path: &str) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream, path).await
+    }
+
+    pub(crate) async fn over(stream: TcpStream, path: &str) -> Self {
+        let addr = stream.peer_addr().unwrap();
         let url = format!("ws://{addr}{path}");
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         let mut peer = Self { socket, id: String::new(), seen: Vec::new() };
@@ -77,6 +82,22 @@ impl Peer {
     pub(crate) async fn say(&mut self, room: &str, event: &str, payload: &str) {
         let message = self.message(room, event, payload);
         self.send(&message).await;
+    }
+
+    /// Says something to a server that may have closed.
+    pub(crate) async fn try_say(&mut self, room: &str, event: &str, payload: &str) {
+        let bytes = self.message(room, event, payload).to_bytes().unwrap();
+        let _ = self.socket.send(Ws::binary(bytes)).await;
+    }
+
+    /// The payload of the next ping.
+    pub(crate) async fn ping(&mut self) -> bytes::Bytes {
+        loop {
+            match self.frame().await.expect("a ping") {
+                Ws::Ping(payload) => return payload,
+                frame => self.note(&frame),
+            }
+        }
     }
 
     /// What it says, as the others are told.
@@ -146,6 +167,7 @@ impl Peer {
     fn note(&mut self, frame: &Ws) {
         match frame {
             Ws::Binary(bytes) => self.seen.push(Message::from_bytes(bytes).unwrap()),
+            Ws::Ping(_) => {}
             other => panic!("{other:?}"),
         }
     }
