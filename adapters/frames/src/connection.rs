@@ -20,6 +20,40 @@ const MAX_PONGS: usize = 64 << 10;
 /// frames are answered, and parts of messages are left to the library `L`.
 ///
 /// It holds memory for what is received or gathered, and none while nothing comes and goes.
+///
+/// # Examples
+/// ```
+/// use std::future::poll_fn;
+/// use bytes::{Bytes, BytesMut};
+/// use tokio::io::AsyncWriteExt;
+/// use wscengine::transport::{Batch, Connection, Inbound, Limits};
+/// use wscengine::{MessageKind, ReadError, ReadErrorKind};
+/// use wscengine_frames::{Buffers, FramedConnection, Library};
+///
+/// /// Takes no message that comes in parts.
+/// struct WholeMessagesOnly;
+///
+/// impl Library for WholeMessagesOnly {
+///     fn take(&mut self, _: &mut BytesMut, _: Limits) -> Result<Option<(MessageKind, Bytes)>, ReadError> {
+///         Err(ReadErrorKind::TooBig.into())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, mut server) = tokio::io::duplex(4096);
+/// let buffers = Buffers { read: 16 << 10, ..Buffers::default() };
+/// let mut connection =
+///     FramedConnection::with_library(client, b"", Limits::default(), buffers, WholeMessagesOnly);
+///
+/// server.write_all(b"\x81\x05hello").await?;
+/// let mut batch = Batch::new();
+/// poll_fn(|cx| connection.poll_recv(cx, &mut batch)).await?;
+/// let Some(Ok(Inbound::Message(message))) = batch.next() else { panic!("it has come") };
+/// assert_eq!(message.text(), Some("hello"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct FramedConnection<S, L> {
     stream: S,
     reader: Reader<L>,

@@ -8,6 +8,8 @@ use crate::FrameWriter;
 
 /// The WebSocket library beneath a [`FramedConnection`](crate::FramedConnection): it takes what needs state that
 /// outlasts a frame.
+///
+/// [`FramedConnection`](crate::FramedConnection) has an example.
 pub trait Library: Send + 'static {
     /// Whether permessage-deflate was negotiated (RFC 7692). Not by default.
     fn deflates(&self) -> bool {

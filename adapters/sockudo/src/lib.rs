@@ -1,4 +1,4 @@
-//! The fast transport of [`wscengine`], with permessage-deflate (RFC 7692): it frames with the sans-I/O core of sockudo-ws.
+//! The transport of [`wscengine`] with permessage-deflate (RFC 7692), on the sans-I/O core of sockudo-ws.
 //!
 //! [`SockudoTransport`] dials through [`wscengine_dial`], as every adapter does; whole messages, control frames, buffers and
 //! masks are [`wscengine_frames`]'s, parts of messages and compressed ones the core's. It is put in the place of another by
@@ -30,15 +30,14 @@
 //!
 //! | | `wscengine-tungstenite` | `wscengine-sockudo` |
 //! |---|---|---|
-//! | choose it | by default: tungstenite is old, widely used and seldom changes | for many messages, many connections, or compression |
-//! | CPU for a message of 128 bytes in | 1 | about 0.3; with the engine around it 0.6 |
-//! | CPU for a message of 128 bytes out | 1 | about 0.5 |
-//! | memory of a connection that waits | some 24 KiB | some 2 KiB |
+//! | choose it | by default: tungstenite is old, widely used and seldom changes | for compression |
 //! | permessage-deflate | no | by option |
-//! | messages in one frame | owned | lent where they were read: [`Message::into_owned`](wscengine::Message::into_owned) keeps the whole read alive, [`to_compact`](wscengine::Message::to_compact) copies |
+//! | messages in parts are put together by | tungstenite | the core of sockudo-ws |
 //! | a stream of messages made elsewhere | yes (`FromStreams`) | no; a byte stream: [`SockudoConnection`] |
 //!
-//! Both pass the same conformance suite and the same end-to-end tests, and are equally strict.
+//! All else is the same: whole messages are lent where they were read, [`Message::into_owned`](wscengine::Message::into_owned)
+//! keeps the whole read alive and [`to_compact`](wscengine::Message::to_compact) copies; a connection that waits holds no
+//! buffer. Both pass the same conformance suite and the same end-to-end tests, and are equally strict.
 //!
 //! # Options
 //!

@@ -74,6 +74,18 @@ pub use transport::TungsteniteTransport;
 /// [`new`](wscengine_frames::FramedConnection::new) makes one of any upgraded byte stream.
 ///
 /// Messages in one piece are lent where they lie in what was read. tungstenite puts those together that come in parts.
+///
+/// # Examples
+/// ```
+/// use wscengine::transport::Limits;
+/// use wscengine_tungstenite::TungsteniteConnection;
+///
+/// // Any stream that has been upgraded already; here one without a network.
+/// let (client, _server) = tokio::io::duplex(4096);
+/// let connection = TungsteniteConnection::new(client, b"", Limits::default());
+/// # fn is_connection(_: impl wscengine::transport::Connection) {}
+/// # is_connection(connection);
+/// ```
 pub type TungsteniteConnection<S = wscengine_dial::Stream> =
     wscengine_frames::FramedConnection<S, Tungstenite>;
 
