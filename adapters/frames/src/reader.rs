@@ -243,7 +243,7 @@ fn message(kind: MessageKind, payload: Bytes) -> Result<Message<'static>, ReadEr
 
 /// How many bytes at the start of a text are good, of one that may go on behind them.
 fn good_text(text: &[u8]) -> Result<usize, ReadError> {
-    match std::str::from_utf8(text) {
+    match simdutf8::compat::from_utf8(text) {
         Ok(text) => Ok(text.len()),
         Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
         Err(error) => Err(ReadError::with_source(ReadErrorKind::InvalidUtf8, error)),
