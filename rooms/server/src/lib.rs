@@ -1,11 +1,14 @@
-//! The companion server of wscengine: the peer that its examples and tests talk to.
+//! The companion server of wscengine: rooms in an axum application, and the peer that the engine's examples and
+//! tests talk to.
 //!
-//! It answers on two paths:
+//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`]. [`App`] has them on routes:
 //!
 //! | path | what |
 //! |---|---|
+//! | `/ws/wsrooms` | rooms for wsrooms clients, with handlers for `hello`, `ping` and `tell` |
 //! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
-//! | `/healthz` | `200 ok` while the process serves |
+//! | `/healthz`, `/readyz` | `200` while the process serves, and while new connections are welcome |
+//! | `/metrics` | what is counted, for Prometheus |
 //!
 //! A request to `/echo` that is no correct opening handshake is refused: 426 to a plain request and
 //! to a version other than 13, 400 to a wrong or missing key, Host or Connection header, 405 to
@@ -16,8 +19,8 @@
 //!
 //! - the binary: `rooms-server --listen 127.0.0.1:8080`;
 //! - in process: [`Server`], for tests and examples;
-//! - inside an axum application of yours: [`router`], or [`App`] when that application also
-//!   wants to close the WebSocket connections in an orderly way.
+//! - inside an axum application of yours: [`Rooms`] for endpoints of your own, [`router`] for all of the above, or
+//!   [`App`] when that application also wants to close the WebSocket connections in an orderly way.
 //!
 //! # Examples
 //!

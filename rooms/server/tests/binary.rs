@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 
 use common::{HANG, close_code, connect, receive};
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -103,4 +103,47 @@ async fn a_file_sets_what_neither_a_flag_nor_the_environment_sets() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("max-rumors"), "{message}");
     std::fs::remove_file(&file).unwrap();
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_serves_over_tls() {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let stem = std::env::temp_dir().join(format!("rooms-server-tls-{}", std::process::id()));
+    let [cert_file, key_file] = ["crt", "key"].map(|extension| stem.with_extension(extension));
+    std::fs::write(&cert_file, key.cert.pem()).unwrap();
+    std::fs::write(&key_file, key.signing_key.serialize_pem()).unwrap();
+    let mut child = command()
+        .args(["--listen", "127.0.0.1:0", "--tls-cert"])
+        .arg(&cert_file)
+        .arg("--tls-key")
+        .arg(&key_file)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(HANG, lines.next_line()).await.expect("no hang").unwrap().unwrap();
+    let addr = line.strip_prefix("listening on https://").expect(&line);
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(key.cert.der().clone()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_root_certificates(roots)
+    .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let url = format!("wss://{addr}/ws/wsrooms");
+    let (mut client, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let ack = timeout(HANG, client.next()).await.expect("no hang").unwrap().unwrap();
+    assert!(matches!(ack, Message::Binary(ack) if ack.starts_with(b"\0\0\0\x04root")));
+
+    let output = command().arg("--tls-cert").arg(&cert_file).stderr(Stdio::piped()).output().await;
+    let message = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(message.contains("--tls-key"), "{message}");
+    for file in [cert_file, key_file] {
+        std::fs::remove_file(file).unwrap();
+    }
 }

@@ -19,7 +19,7 @@ use crate::common::http;
 use crate::peer::{Peer, assert_nothing_more, meet, new_member};
 
 /// An application of somebody else's with the rooms in it. Ends with the handle.
-async fn host(app: Router) -> (SocketAddr, JoinSet<()>) {
+pub(crate) async fn host(app: Router) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let mut tasks = JoinSet::new();

@@ -7,6 +7,7 @@ mod common;
 mod peer;
 
 mod api;
+mod auth;
 mod defects;
 mod drain;
 mod exchanges;

@@ -60,6 +60,11 @@ impl Peer {
         let addr = stream.peer_addr().unwrap();
         let url = format!("ws://{addr}{path}");
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        Self::greeted(socket).await
+    }
+
+    /// A connection whose handshake is done.
+    pub(crate) async fn greeted(socket: Client) -> Self {
         let mut peer = Self { socket, id: String::new(), seen: Vec::new() };
         let ack = peer.receive().await;
         assert_eq!((&*ack.room, &*ack.event, &*ack.dst), ("root", "join_ack", ""));
