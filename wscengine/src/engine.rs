@@ -19,6 +19,7 @@ use crate::handler::Handler;
 use crate::lifecycle::{Epoch, HoldId};
 use crate::message::Message;
 use crate::metrics::Metrics;
+use crate::outbox::{Delivery, EnqueueOptions, Fate, SharedOutbox};
 use crate::request::EngineHandles;
 use crate::session::Session;
 use crate::status::{Counters, Outcome, OutcomeKind, Stats, Status};
@@ -62,6 +63,7 @@ struct Inner {
     control: Control,
     session: watch::Receiver<Option<Session>>,
     counters: Arc<Counters>,
+    outbox: Option<Arc<SharedOutbox>>,
 }
 
 impl Drop for Inner {
@@ -77,37 +79,49 @@ impl Engine {
         EngineBuilder::new(transport, handler)
     }
 
-    /// Sends a message on the connection there is: waits for room in the send queue, not for the socket.
+    /// Sends a message on the connection there is: waits for room in the send queue, not for the socket. With an
+    /// [`Outbox`](crate::Outbox): the message waits there until it can be written, behind those that came before; `send` waits
+    /// for room in it while a session is open.
     ///
     /// # Errors
-    /// [`SendError`], with the message: [`SendErrorKind::NotConnected`] at once while there is no open session.
+    /// [`SendError`], with the message: [`SendErrorKind::NotConnected`] at once while there is no open session. With an
+    /// outbox [`SendErrorKind::Full`] instead, if it is full and drops nothing.
     ///
     /// # Cancel safety
     /// Cancel safe: dropped while it waits, it has sent nothing.
     pub async fn send(&self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
         let message = message.into();
+        if let Some(outbox) = &self.inner.outbox {
+            return outbox.send(message).await;
+        }
         match self.session() {
             Some(session) => session.send(message).await,
             None => Err(SendError::returning(self.no_session(), message)),
         }
     }
 
-    /// Sends a message if there is a connection, and room in the send queue now.
+    /// Sends a message if there is a connection, and room in the send queue now; or room in the
+    /// [`Outbox`](crate::Outbox).
     ///
     /// # Errors
     /// [`SendError`], with the message.
     pub fn try_send(&self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
         let message = message.into();
+        if let Some(outbox) = &self.inner.outbox {
+            return outbox.try_send(message);
+        }
         match &*self.inner.session.borrow() {
             Some(session) => session.try_send(message),
             None => Err(SendError::returning(self.no_session(), message)),
         }
     }
 
-    /// Sends a message, and returns when its bytes were handed to the socket.
+    /// Sends a message, and returns when its bytes were handed to the socket: with an [`Outbox`](crate::Outbox) in
+    /// whichever session that is.
     ///
     /// # Errors
-    /// As [`Session::send_flushed`].
+    /// As [`Session::send_flushed`]. With an outbox the message comes back if it was not sent; if it is not known whether
+    /// the peer has seen it, [`SendErrorKind::Lost`].
     ///
     /// # Cancel safety
     /// As [`Session::send_flushed`].
@@ -116,9 +130,50 @@ impl Engine {
         message: impl Into<Message<'static>>,
     ) -> Result<(), SendError> {
         let message = message.into();
+        if let Some(outbox) = &self.inner.outbox {
+            return match outbox.enqueue(message, EnqueueOptions::new()).await?.await {
+                Fate::Written { .. } => Ok(()),
+                Fate::NotSent(error) => Err(error),
+                Fate::Unknown { .. } => Err(SendError::new(SendErrorKind::Lost)),
+            };
+        }
         match self.session() {
             Some(session) => session.send_flushed(message).await,
             None => Err(SendError::returning(self.no_session(), message)),
+        }
+    }
+
+    /// Gives a message to the [`Outbox`](crate::Outbox), as [`send`](Self::send) does, and returns what will tell its fate.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`SendErrorKind::NoOutbox`] if there is none.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped while it waits for room, it has sent nothing.
+    pub async fn enqueue(
+        &self,
+        message: impl Into<Message<'static>>,
+    ) -> Result<Delivery, SendError> {
+        self.enqueue_with(message, EnqueueOptions::new()).await
+    }
+
+    /// The same, with an age or a scope of the message's own.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue); [`SendErrorKind::NotConnected`] or [`SendErrorKind::SessionEnded`] for one of
+    /// [`Scope::ThisSession`](crate::Scope::ThisSession).
+    ///
+    /// # Cancel safety
+    /// As [`enqueue`](Self::enqueue).
+    pub async fn enqueue_with(
+        &self,
+        message: impl Into<Message<'static>>,
+        options: EnqueueOptions,
+    ) -> Result<Delivery, SendError> {
+        let message = message.into();
+        match &self.inner.outbox {
+            Some(outbox) => outbox.enqueue(message, options).await,
+            None => Err(SendError::returning(SendErrorKind::NoOutbox, message)),
         }
     }
 
@@ -279,6 +334,7 @@ impl<T: Transport, H: Handler> Prepared<T, H> {
                 control: control.clone(),
                 session: watched,
                 counters: counters.clone(),
+                outbox: config.data_plane.outbox.clone(),
             }),
         };
         if let Some(requests) = &config.data_plane.requests {

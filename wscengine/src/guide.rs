@@ -9,7 +9,7 @@
 //! | [`stopping`] | stop, exit, restart and drop, and what each does with messages under way |
 //! | [`pausing`] | request and response on servers without ids |
 //! | [`requests`] | request and response by id: replies to their calls, the rest to `on_message` |
-//! | [`sending`] | the three ways to send, what is bounded, what happens to what was not written |
+//! | [`sending`] | the three ways to send, what is bounded, what happens to what was not written, the outbox |
 //! | [`testing`] | tests of your handler without sockets and without real time |
 //!
 //! There is nothing to call in here. Every example is compiled and run with the tests of this crate; where a

@@ -80,6 +80,7 @@ mod lifecycle;
 mod message;
 mod metrics;
 mod outbound;
+mod outbox;
 pub mod request;
 mod retry;
 mod session;
@@ -99,6 +100,7 @@ pub use factory::{
 };
 pub use handler::{Callback, CloseCause, Closed, DynHandler, Handler, Initiator, Opened};
 pub use message::{CloseCode, CloseFrame, InvalidCloseFrame, Message, MessageKind};
+pub use outbox::{Delivery, EnqueueOptions, Fate, Outbox, Overflow, Scope};
 pub use retry::{Backoff, ExponentialBackoff, NoBackoff};
 pub use session::Session;
 pub use status::{Outcome, OutcomeKind, Stats, Status};

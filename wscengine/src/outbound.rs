@@ -15,8 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{SendError, SendErrorKind};
 use crate::message::Message;
-pub(crate) use room::QueueLimits;
-use room::{Room, Ticket, Turn};
+pub(crate) use room::{QueueLimits, Room, Ticket, Turn};
 
 /// The send queue of one session.
 #[derive(Debug)]

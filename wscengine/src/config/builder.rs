@@ -20,6 +20,7 @@ use crate::handler::Handler;
 use crate::lifecycle::{AfterSession, FirstAttempt};
 use crate::message::Message;
 use crate::outbound::QueueLimits;
+use crate::outbox::Outbox;
 use crate::request::Requests;
 use crate::retry::Backoff;
 use crate::transport::Transport;
@@ -132,6 +133,14 @@ impl<T: Transport, H: Handler> EngineBuilder<T, H> {
     /// full, nothing more is read. The bound is checked before each read, so one read's worth comes on top.
     pub fn read_ahead(mut self, messages: usize, bytes: usize) -> Self {
         self.options.read_ahead = QueueLimits { messages, bytes };
+        self
+    }
+
+    /// Lets messages wait for a connection while there is none. Default: none do, [`Engine::send`](crate::Engine::send)
+    /// then fails with [`NotConnected`](crate::SendErrorKind::NotConnected), since a message that comes late may do harm. See
+    /// [`Outbox`].
+    pub fn outbox(mut self, outbox: Outbox) -> Self {
+        self.options.outbox = Some(outbox);
         self
     }
 

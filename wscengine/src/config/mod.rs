@@ -18,6 +18,7 @@ use crate::factory::{HandshakeRequest, RequestFactory};
 use crate::inbox::Order;
 use crate::lifecycle::Policy;
 use crate::outbound::QueueLimits;
+use crate::outbox::SharedOutbox;
 use crate::request::Correlator;
 use crate::transport::{ConnectRequest, Limits};
 
@@ -75,6 +76,7 @@ pub(crate) struct DataPlane {
     pub(crate) requests: Option<Arc<dyn Correlator>>,
     pub(crate) read_ahead: QueueLimits,
     pub(crate) send_queue: QueueLimits,
+    pub(crate) outbox: Option<Arc<SharedOutbox>>,
     pub(crate) message_timeout: Option<Duration>,
     pub(crate) write_timeout: Duration,
     pub(crate) ping_interval: Option<Duration>,

@@ -14,6 +14,7 @@ use crate::error::ConfigError;
 use crate::factory::RequestFactory;
 use crate::lifecycle::{AfterSession, FirstAttempt, Policy, Requests, Timeouts};
 use crate::outbound::QueueLimits;
+use crate::outbox::{Outbox, SharedOutbox};
 use crate::request::Correlator;
 use crate::retry::{Backoff, ExponentialBackoff};
 use crate::transport::Limits;
@@ -27,6 +28,7 @@ pub(super) struct Options {
     pub(super) requests: Option<Arc<dyn Correlator>>,
     pub(super) read_ahead: QueueLimits,
     pub(super) send_queue: QueueLimits,
+    pub(super) outbox: Option<Outbox>,
     pub(super) timeouts: Timeouts,
     pub(super) message_timeout: Option<Duration>,
     pub(super) write_timeout: Duration,
@@ -58,6 +60,7 @@ impl Default for Options {
             requests: None,
             read_ahead: QueueLimits { messages: 256, bytes: 1 << 20 },
             send_queue: QueueLimits { messages: 1024, bytes: 1 << 20 },
+            outbox: None,
             timeouts: Timeouts {
                 request: Duration::from_secs(10),
                 connect: Duration::from_secs(15),
@@ -99,6 +102,9 @@ impl Options {
         }
         check_queue("read_ahead", self.read_ahead)?;
         check_queue("send_queue", self.send_queue)?;
+        if let Some(outbox) = &self.outbox {
+            check_queue("outbox", outbox.limits)?;
+        }
         if self.limits.message == 0 {
             return wrong("max_message_size", "must not be 0");
         }
@@ -133,6 +139,7 @@ impl Options {
             ("ping_timeout", Some(self.ping_timeout)),
             ("idle_timeout", self.idle_timeout),
             ("max_elapsed", self.max_elapsed),
+            ("outbox", self.outbox.as_ref().map(|outbox| outbox.max_age)),
         ] {
             if duration == Some(Duration::ZERO) {
                 return wrong(option, "must not be 0");
@@ -178,6 +185,7 @@ impl Options {
             requests: self.requests,
             read_ahead: self.read_ahead,
             send_queue: self.send_queue,
+            outbox: self.outbox.map(|outbox| Arc::new(SharedOutbox::new(outbox))),
             message_timeout: self.message_timeout,
             write_timeout: self.write_timeout,
             ping_interval: self.ping_interval,

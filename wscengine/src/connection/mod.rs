@@ -302,6 +302,9 @@ impl<C> Drop for Io<C> {
         self.session.outbound().close_all(SendErrorKind::SessionEnded);
         // The queue lives as long as anybody has the session, he who waits for it to be written among them.
         self.session.outbound().clear();
+        if let Some(outbox) = &self.config.outbox {
+            outbox.over(self.session.epoch());
+        }
         self.session.inbox().end();
         self.session.end_calls();
         self.pings.fail();

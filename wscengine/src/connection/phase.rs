@@ -181,7 +181,9 @@ impl<C: Connection> Io<C> {
         };
         let written = rest == Rest::Handle
             || self.writing.is_over()
-            || (self.writing.is_clear() && self.session.outbound().is_empty());
+            || (self.writing.is_clear()
+                && self.session.outbound().is_empty()
+                && !self.outbox_has_messages());
         if self.callback != Inline::Pending && level.running == 0 && messages_done && written {
             self.drained(rest);
         }

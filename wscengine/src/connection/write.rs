@@ -11,6 +11,7 @@ use crate::error::{SendError, SendErrorKind, WriteError};
 use crate::lifecycle::Rest;
 use crate::message::CloseFrame;
 use crate::outbound::{Flushed, Queued, Released, Sleep};
+use crate::outbox::Receipt;
 use crate::telemetry;
 use crate::transport::{Connection, Outgoing};
 
@@ -21,6 +22,8 @@ pub(super) struct Writing {
     out: VecDeque<Queued>,
     /// Those who want to know when what the transport was given is flushed.
     unflushed: Vec<Flushed>,
+    /// The same of messages from the outbox.
+    receipts: Vec<Receipt>,
     /// Messages the transport was given since its last complete flush.
     unflushed_messages: usize,
     flush_wanted: bool,
@@ -45,6 +48,7 @@ impl Writing {
             state: State::Writing,
             out: VecDeque::new(),
             unflushed: Vec::new(),
+            receipts: Vec::new(),
             unflushed_messages: 0,
             flush_wanted: false,
             unsent: 0,
@@ -101,6 +105,9 @@ impl Writing {
     }
 }
 
+/// How many messages of the outbox are written before it is the turn of others.
+const OUTBOX_AT_ONCE: u64 = 1024;
+
 /// How often one wake-up takes from the queue before others get their turn.
 const TAKES_PER_POLL: usize = 8;
 
@@ -150,11 +157,12 @@ impl<C: Connection> Io<C> {
             if self.writing.out.is_empty() {
                 self.session.outbound().take(&mut self.writing.out);
             }
-            if self.writing.out.is_empty() {
+            if self.writing.out.is_empty() && !self.outbox_has_messages() {
                 return Poll::Ready(Ok(()));
             }
             self.counters.metrics.send_queue(self.writing.out.len());
             ready!(self.poll_out(cx))?;
+            ready!(self.poll_outbox(cx))?;
         }
         cx.waker().wake_by_ref();
         Poll::Ready(Ok(()))
@@ -163,11 +171,51 @@ impl<C: Connection> Io<C> {
     /// Lets the next message wake the task. While it waits for the socket, that does.
     pub(super) fn await_messages(&self, cx: &Context<'_>) {
         if self.writing.is_clear()
-            && self.session.outbound().sleep(cx) == Sleep::NotYet
             && self.may_write_messages()
+            && (self.session.outbound().sleep(cx) == Sleep::NotYet || !self.outbox_sleeps(cx))
         {
             cx.waker().wake_by_ref();
         }
+    }
+
+    /// Lets the next message in the outbox wake the task; `false` if there is one already.
+    fn outbox_sleeps(&self, cx: &Context<'_>) -> bool {
+        let outbox = self.config.outbox.as_ref();
+        outbox.is_none_or(|outbox| outbox.sleep(self.session.epoch(), cx) == Sleep::Sound)
+    }
+
+    /// Whether the outbox has something for this session.
+    pub(super) fn outbox_has_messages(&self) -> bool {
+        let outbox = self.config.outbox.as_ref();
+        outbox.is_some_and(|outbox| outbox.has(self.session.epoch()))
+    }
+
+    /// Gives messages from the outbox to the transport: each leaves it only when it is taken there, so that what is left
+    /// when the session is cut cannot have been seen by the peer.
+    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        let Some(outbox) = &self.config.outbox else { return Poll::Ready(Ok(())) };
+        let (mut messages, mut bytes) = (0, 0);
+        let result = loop {
+            if messages == OUTBOX_AT_ONCE {
+                break Poll::Ready(Ok(()));
+            }
+            match self.connection.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                other => break other,
+            }
+            let next = outbox.pop(self.session.epoch(), self.session.id());
+            let Some(handed) = next else { break Poll::Ready(Ok(())) };
+            messages += 1;
+            bytes += handed.message.len() as u64;
+            self.writing.flush_wanted = true;
+            self.writing.unflushed_messages += 1;
+            self.writing.receipts.extend(handed.receipt);
+            if let Err(error) = self.connection.start_send(Outgoing::Message(handed.message)) {
+                break Poll::Ready(Err(error));
+            }
+        };
+        self.counters.sent(messages, bytes);
+        result
     }
 
     /// Gives what was taken to the transport, and its room in the queue back.
@@ -206,6 +254,7 @@ impl<C: Connection> Io<C> {
             // Whoever asked may have stopped waiting.
             let _ = flushed.send(Ok(()));
         }
+        self.writing.receipts.drain(..).for_each(Receipt::flushed);
         Poll::Ready(Ok(()))
     }
 
@@ -260,6 +309,12 @@ impl<C: Connection> Io<C> {
         self.session.outbound().release(released);
         for flushed in self.writing.unflushed.drain(..) {
             let _ = flushed.send(Err(SendError::new(SendErrorKind::Lost)));
+        }
+        // Dropped, they say that it is not known what the peer has seen.
+        self.writing.receipts.clear();
+        // What the outbox still has is for later sessions.
+        if let Some(outbox) = &self.config.outbox {
+            outbox.over(self.session.epoch());
         }
         self.writing.unsent
     }

@@ -26,9 +26,12 @@ use crate::exclusive::Exclusive;
 use crate::factory::{HandshakeRequest, NextAttempt};
 use crate::handler::{CloseCause, Handler};
 use crate::inbox::Inbox;
-use crate::lifecycle::{Action, CallResult, Epoch, Event, HoldId, Lifecycle, SessionEvent, State};
+use crate::lifecycle::{
+    Action, CallResult, Epoch, Event, HoldId, Lifecycle, Rest, SessionEvent, State,
+};
 use crate::message::CloseFrame;
 use crate::outbound::{Lane, SendQueue};
+use crate::outbox::{OutboxOwner, SharedOutbox};
 use crate::session::{Inner, Session};
 use crate::status::{Counters, OutcomeKind, Status};
 use crate::transport::{Connected, HandshakeResponse, Transport};
@@ -64,6 +67,7 @@ pub(crate) struct Driver<T: Transport, H> {
     next_hold: HoldId,
     previous: Option<CloseCause>,
     spans: Spans,
+    outbox: Option<OutboxOwner>,
 }
 
 /// Where the engine's handles see what goes on.
@@ -99,6 +103,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         start: tracing::Span,
     ) -> Self {
         let (report, events) = mpsc::unbounded();
+        let outbox = config.data_plane.outbox.clone().map(OutboxOwner::new);
         Self {
             lifecycle: Lifecycle::new(now(), config.policy.clone()),
             transport: Arc::new(transport),
@@ -120,6 +125,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             next_hold: 0,
             previous: None,
             spans: Spans::new(start),
+            outbox,
         }
     }
 
@@ -152,12 +158,21 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 None => std::future::pending().await,
             }
         };
+        let outbox = self.outbox.as_deref();
+        let expiry = async {
+            match outbox {
+                // Boxed: most engines have none, and need no room for it.
+                Some(outbox) => Box::pin(outbox.keep_time()).await,
+                None => std::future::pending().await,
+            }
+        };
         // What a user wants comes first, then what a connection said, and only then that its task ended.
         tokio::select! {
             biased;
             Some(request) = self.requests.next() => self.on_request(request),
             Some((epoch, event)) = self.events.next() => self.handle(Event::Session { epoch, event }),
             Some(done) = self.tasks.next() => self.on_done(done),
+            never = expiry => match never {},
             () = timeout => self.lifecycle.handle_timeout(now().max(wake_at.map_or_else(now, Instant::into_std))),
         }
     }
@@ -170,6 +185,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         match request {
             Request::Stop { cause } => {
                 self.spans.stopping(cause);
+                if let Some(outbox) = self.outbox() {
+                    outbox.close();
+                }
                 self.handle(Event::Stop);
             }
             Request::Restart { epoch } => self.handle(Event::Restart { epoch }),
@@ -264,7 +282,14 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                         link.session.inbox().revoke(hold, reason);
                     }
                 }
-                Action::Drain { epoch, rest } => self.drain(epoch, Command::Drain { rest }),
+                Action::Drain { epoch, rest } => {
+                    match (self.outbox(), rest) {
+                        (Some(outbox), Rest::Keep) => outbox.drain(epoch),
+                        (Some(outbox), Rest::Handle) => outbox.over(epoch),
+                        (None, _) => {}
+                    }
+                    self.drain(epoch, Command::Drain { rest });
+                }
                 Action::AbortMessages { epoch } => self.drain(epoch, Command::AbortMessages),
                 Action::Close { epoch } => self.close(epoch),
                 Action::Disconnect { epoch } => self.disconnect(epoch),
@@ -332,6 +357,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         self.command(epoch, Command::Dispatch { errors });
         let Some(link) = &self.link else { return };
         if self.spans.opened(&link.session, self.config.data_plane.workers) {
+            if let Some(outbox) = self.outbox() {
+                outbox.open(epoch);
+            }
             self.outlets.counters.session_opened();
             self.outlets.session.send_replace(Some(link.session.clone()));
         }
@@ -382,6 +410,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     /// Answers for a connection whose task has ended before it was told to.
     fn say_gone(&self, epoch: Epoch) {
         let _ = self.report.unbounded_send((epoch, SessionEvent::Disconnected(Ok(()))));
+    }
+
+    fn outbox(&self) -> Option<&SharedOutbox> {
+        self.outbox.as_deref()
     }
 
     fn link_of(&self, epoch: Epoch) -> Option<&Link> {
@@ -446,6 +478,9 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         let session = self.link.as_ref().map(|link| link.session.clone());
         let left = self.tasks.finish(by, session).await;
         self.pauses.clear();
+        if let Some(outbox) = self.outbox() {
+            outbox.give_up();
+        }
         self.spans.ended();
         if let Some(error) = outcome.error()
             && self.spans.attempt_failed(&error.to_string()).is_some()

@@ -19,7 +19,8 @@ pub struct SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The send queue is full (`try_send` only). Wait with `send`, or send less.
+    /// The send queue is full (`try_send` only). Wait with `send`, or send less. Or the [`Outbox`](crate::Outbox) is, and
+    /// there is no connection.
     #[error("the send queue is full")]
     Full,
     /// The session of this handle has ended; the message was not put into a later one.
@@ -31,6 +32,15 @@ pub enum SendErrorKind {
     /// The engine was stopped.
     #[error("the engine has stopped")]
     Stopped,
+    /// The engine was built without an [`Outbox`](crate::Outbox).
+    #[error("the engine has no outbox")]
+    NoOutbox,
+    /// It waited in the [`Outbox`](crate::Outbox) for longer than it may.
+    #[error("the message waited too long for a connection")]
+    Expired,
+    /// It was dropped from the [`Outbox`](crate::Outbox) to make room for newer ones.
+    #[error("the outbox dropped the message for newer ones")]
+    Overflow,
     /// The connection was lost after the message had been queued and before it was written.
     #[error("the connection was lost before the message was written")]
     Lost,
@@ -53,7 +63,7 @@ impl SendError {
         self.kind
     }
 
-    /// The message, if it had not been taken into the queue.
+    /// The message, unless it had been taken into the send queue.
     pub fn into_message(self) -> Option<Message<'static>> {
         self.message
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use url::Url;
 use wscengine::testing::memory::{self, MemoryTransport};
-use wscengine::{ConfigError, Engine, EngineBuilder, Handler, Message, Session};
+use wscengine::{ConfigError, Engine, EngineBuilder, Handler, Message, Outbox, Session};
 
 struct Ignore;
 
@@ -52,6 +52,9 @@ impl Setting {
             Self::Subprotocol(name) => builder.subprotocol(name),
             Self::Workers(workers) => builder.workers(workers),
             Self::Queue("read_ahead", messages, bytes) => builder.read_ahead(messages, bytes),
+            Self::Queue("outbox", messages, bytes) => {
+                builder.outbox(Outbox::new().capacity(messages, bytes))
+            }
             Self::Queue(_, messages, bytes) => builder.send_queue(messages, bytes),
             Self::Size("max_frame_size", bytes) => builder.max_frame_size(bytes),
             Self::Size(_, bytes) => builder.max_message_size(bytes),
@@ -114,7 +117,7 @@ fn right() -> impl Strategy<Value = Setting> {
         ("x-[a-z0-9-]{1,20}", "[ -~]{0,30}").prop_map(|(name, value)| Setting::Header(name, value)),
         "[a-zA-Z0-9.!#$%&'*+^_`|~-]{1,20}".prop_map(Setting::Subprotocol),
         (1..=1024usize).prop_map(Setting::Workers),
-        (select(&["read_ahead", "send_queue"][..]), 1..=1usize << 30, 1..=1usize << 30)
+        (select(&["read_ahead", "send_queue", "outbox"][..]), 1..=1usize << 30, 1..=1usize << 30)
             .prop_map(|(option, messages, bytes)| Setting::Queue(option, messages, bytes)),
         (select(&["max_message_size", "max_frame_size"][..]), 1..=usize::MAX)
             .prop_map(|(option, bytes)| Setting::Size(option, bytes)),
@@ -157,7 +160,7 @@ fn wrong() -> impl Strategy<Value = Setting> {
         "[a-z]{0,3}[ ,;\"\u{e9}/][a-z]{0,3}|".prop_map(Setting::Subprotocol),
         prop_oneof![Just(0), 1025..=usize::MAX].prop_map(Setting::Workers),
         (
-            select(&["read_ahead", "send_queue"][..]),
+            select(&["read_ahead", "send_queue", "outbox"][..]),
             select(&[(0, 1), (1, 0), (usize::MAX, 1), (1, (1 << 30) + 1)][..])
         )
             .prop_map(|(option, (messages, bytes))| Setting::Queue(option, messages, bytes)),

@@ -13,6 +13,7 @@ mod kit;
 mod notes;
 mod sources;
 
+mod outbox;
 mod pausing;
 mod pinging;
 mod receiving;

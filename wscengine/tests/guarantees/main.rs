@@ -25,6 +25,8 @@ mod closing;
 mod factories;
 mod liveness;
 mod liveness_interplay;
+mod outbox;
+mod outbox_cuts;
 mod pause_end;
 mod pause_grant;
 mod pause_order;
