@@ -82,3 +82,61 @@ impl fmt::Debug for Tungstenite {
         f.debug_struct("Tungstenite").field("within_message", &self.core.is_some()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wscengine::ReadErrorKind;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { message: 100, frame: 50 };
+
+    /// What comes of these bytes, given one by one.
+    fn take(
+        library: &mut Tungstenite,
+        bytes: &[u8],
+    ) -> Result<Vec<(MessageKind, Bytes)>, ReadError> {
+        let mut messages = Vec::new();
+        for byte in bytes {
+            let mut bytes = BytesMut::from(&[*byte][..]);
+            messages.extend(library.take(&mut bytes, LIMITS)?);
+            assert!(bytes.is_empty(), "all is taken");
+        }
+        Ok(messages)
+    }
+
+    #[test]
+    fn parts_become_a_message_and_nothing_is_kept_behind_it() {
+        let mut library = Tungstenite::default();
+        // The first part ends within a character.
+        assert_eq!(take(&mut library, b"\x01\x02a\xc3").ok(), Some(vec![]));
+        assert!(library.core.is_some());
+        let got = take(&mut library, b"\x00\x00\x80\x02\xa4b").ok();
+        assert_eq!(got, Some(vec![(MessageKind::Text, "a\u{e4}b".into())]));
+        assert!(library.core.is_none());
+        let got = take(&mut library, b"\x02\x01x\x80\x00").ok();
+        assert_eq!(got, Some(vec![(MessageKind::Binary, "x".into())]));
+    }
+
+    #[test]
+    fn what_tungstenite_refuses_has_its_kind() {
+        let long = [&[0x02, 50][..], &[7; 50], &[0x00, 50], &[7; 50], &[0x80, 1, 7]].concat();
+        let cases: [(&[u8], _); 4] = [
+            (b"\x01\x01\xff", ReadErrorKind::InvalidUtf8),
+            (b"\x01\x01\xc3\x80\x00", ReadErrorKind::InvalidUtf8),
+            (b"\x02\x33", ReadErrorKind::TooBig),
+            (&long, ReadErrorKind::TooBig),
+        ];
+        for (bytes, kind) in cases {
+            let error = take(&mut Tungstenite::default(), bytes).expect_err("it is refused");
+            assert_eq!(error.kind(), kind, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn no_payload_is_shown() {
+        let mut library = Tungstenite::default();
+        take(&mut library, b"\x01\x06secret").expect("a part");
+        assert_eq!(format!("{library:?}"), "Tungstenite { within_message: true }");
+    }
+}

@@ -225,7 +225,7 @@ fn is_allowed(ours: ReadErrorKind, theirs: ReadErrorKind) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_adapter_reads_what_tungstenite_reads_however_it_is_cut(
