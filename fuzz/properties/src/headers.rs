@@ -103,7 +103,9 @@ fn plainly(rules: &Rules, bytes: &[u8]) -> Result<Option<Header>, Vec<Violation>
     let Limits { frame, message } = rules.limits;
     wrong(!is_control && len > frame as u64, Violation::FrameTooBig);
     let whole = len.checked_add(before);
-    wrong(!is_control && whole.is_none_or(|len| len > message as u64), Violation::MessageTooBig);
+    // A compressed message in one piece is judged when it is inflated.
+    let is_judged = !(is_control || is_data && compressed && last);
+    wrong(is_judged && whole.is_none_or(|len| len > message as u64), Violation::MessageTooBig);
     if !found.is_empty() {
         return Err(found);
     }

@@ -72,13 +72,11 @@ fn is_named(name: &str, host: &str) -> bool {
         };
     }
     // The host, and whatever of it stands behind a dot.
-    let ends = (0..host.len()).filter(|at| *at == 0 || host.as_bytes()[at - 1] == b'.');
-    let mut written = name.strip_suffix('.').into_iter().chain([name]);
-    written.any(|name| {
-        let below = name.strip_prefix("*.").or_else(|| name.strip_prefix('.'));
-        ends.clone()
-            .any(|at| below.map_or(name == &host[at..], |name| at > 0 && name == &host[at..]))
-    })
+    let mut ends = (0..host.len()).filter(|at| *at == 0 || host.as_bytes()[at - 1] == b'.');
+    let below = name.strip_prefix("*.").or_else(|| name.strip_prefix('.'));
+    let written = below.unwrap_or(name);
+    let written = written.strip_suffix('.').unwrap_or(written);
+    ends.any(|at| (at > 0 || below.is_none()) && written == &host[at..])
 }
 
 /// Whether the first bits of an address are those of a network, which may have others behind them.
