@@ -6,7 +6,7 @@ const MASKED: u8 = 0x80;
 /// Two bytes, a length of eight, a mask.
 pub(crate) const MAX_HEADER: usize = 14;
 
-/// Appends a frame. It is copied by one call and masked where it then lies: both go by vector instructions.
+/// Appends a frame.
 #[inline]
 pub(crate) fn encode(bytes: &mut Vec<u8>, first: u8, mask: u32, payload: &[u8]) {
     let [a, b, c, d] = mask.to_ne_bytes();
@@ -17,19 +17,39 @@ pub(crate) fn encode(bytes: &mut Vec<u8>, first: u8, mask: u32, payload: &[u8]) 
             let [high, low] = (len as u16).to_be_bytes();
             bytes.extend_from_slice(&[first, MASKED | 126, high, low, a, b, c, d]);
         }
-        _ => {
-            bytes.extend_from_slice(&[first, MASKED | 127]);
-            bytes.extend_from_slice(&(len as u64).to_be_bytes());
-            bytes.extend_from_slice(&[a, b, c, d]);
-        }
+        _ => extend_long_header(bytes, first, mask, len),
     }
-    let start = bytes.len();
-    bytes.extend_from_slice(payload);
-    apply(mask, &mut bytes[start..]);
+    extend_masked(bytes, mask, payload);
 }
 
-/// Masks `bytes`. The compiler makes of the loop over words one over 32 bytes.
-#[inline]
+#[cold]
+fn extend_long_header(bytes: &mut Vec<u8>, first: u8, mask: u32, len: usize) {
+    bytes.extend_from_slice(&[first, MASKED | 127]);
+    bytes.extend_from_slice(&(len as u64).to_be_bytes());
+    bytes.extend_from_slice(&mask.to_ne_bytes());
+}
+
+/// As many bytes as are masked on their way, by a few vector instructions and without a call.
+const BLOCK: usize = 64;
+
+/// Appends the masked payload: in blocks, and what is left over is masked where it then lies.
+#[inline(always)]
+fn extend_masked(bytes: &mut Vec<u8>, mask: u32, payload: &[u8]) {
+    let (blocks, rest) = payload.as_chunks::<BLOCK>();
+    for block in blocks {
+        let mut masked = *block;
+        apply(mask, &mut masked);
+        bytes.extend_from_slice(&masked);
+    }
+    if !rest.is_empty() {
+        let start = bytes.len();
+        bytes.extend_from_slice(rest);
+        apply(mask, &mut bytes[start..]);
+    }
+}
+
+/// Masks `bytes`. The compiler makes of the loop over words one over vectors.
+#[inline(always)]
 fn apply(mask: u32, bytes: &mut [u8]) {
     let (words, rest) = bytes.as_chunks_mut::<4>();
     for word in words {

@@ -170,7 +170,8 @@ impl FrameWriter {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes until no more than `left` bytes are left.
+    /// Writes until no more than `left` bytes are left. Not inlined: most calls of `poll_room` do without.
+    #[inline(never)]
     fn poll_write(
         &mut self,
         mut stream: impl AsyncWrite + Unpin,

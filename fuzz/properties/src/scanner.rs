@@ -170,7 +170,7 @@ impl ByCore {
                 (0, Some(len)) => Some(len),
                 _ => None,
             };
-            let len = so_far.map(|len| len + frame_len(frame));
+            let len = so_far.map(|len: usize| len.saturating_add(frame_len(frame)));
             if matches!(opcode, 0..=2) {
                 self.compressed = if fin { None } else { len.filter(|_| second != 0).or(so_far) };
             }
