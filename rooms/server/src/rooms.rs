@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tracing::Span;
 
 use crate::config::Config;
-use crate::connection::{self, Patience};
+use crate::connection::{self, Patience, Tcp};
 use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
 use crate::dialect::{Admission, Dialect, Link};
@@ -233,7 +233,8 @@ impl<D: Dialect> Endpoint<D> {
         drop(self);
         match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => {
-                let (io, leftover) = (parts.io.into_inner(), parts.read_buf);
+                let (io, leftover) = (Tcp::new(parts.io.into_inner()), parts.read_buf);
+                link.member.set_direct(io.writer());
                 connection::serve(io, leftover, dialect, link, guest, patience, span).await;
             }
             // TLS, or the server of an application of the user's.

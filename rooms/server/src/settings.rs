@@ -117,7 +117,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BOOL", env = "ROOMS_SERVER_ANNOUNCE_ROOT")]
     announce_root: Option<bool>,
 
-    /// Web pages that may connect, such as https://example.com; `same-host` for those of this host [default: all]
+    /// Web pages that may connect, such as `https://example.com`; `same-host` for those of this host [default: all]
     #[arg(long, value_name = "ORIGIN", env = "ROOMS_SERVER_ORIGINS", value_delimiter = ',')]
     origins: Option<Vec<String>>,
 

@@ -85,7 +85,7 @@ fn poll_write_rest<S: Io>(
 fn poll_close<S: Io>(io: &mut S, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
     loop {
         match input.next() {
-            Ok(Some(Event::Close(_))) | Err(_) => return Poll::Ready(()),
+            Ok(Some((Event::Close(_), _))) | Err(_) => return Poll::Ready(()),
             Ok(Some(_)) => {}
             Ok(None) => match ready!(input.poll_read(io, cx)) {
                 Ok(1..) => {}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio_util::io::poll_read_buf;
 
 use super::{Io, pool};
+use crate::hub::When;
 use crate::ws::{Assembly, Event, Violation};
 
 /// As little is copied out of a buffer, so that the buffer can be given back.
@@ -29,9 +30,12 @@ impl Input {
         Self { buf: leftover.to_vec(), at: 0, assembly: Assembly::new(max_message) }
     }
 
-    /// The next of what has been read.
-    pub(super) fn next(&mut self) -> Result<Option<Event<'_>>, Violation> {
-        self.assembly.next(&mut self.buf, &mut self.at)
+    /// The next of what has been read, and whether anything comes behind it.
+    pub(super) fn next(&mut self) -> Result<Option<(Event<'_>, When)>, Violation> {
+        let len = self.buf.len();
+        let event = self.assembly.next(&mut self.buf, &mut self.at)?;
+        let when = if self.at < len { When::Joined } else { When::Now };
+        Ok(event.map(|event| (event, when)))
     }
 
     /// Reads once. The number of bytes; 0 at the end of the stream.

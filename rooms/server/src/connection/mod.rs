@@ -3,6 +3,7 @@
 mod finish;
 mod input;
 mod pool;
+mod tcp;
 mod timers;
 
 use std::io;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
+use tokio::time::{Sleep, timeout};
 use tracing::{Instrument as _, Span};
 
 use crate::dialect::{Dialect, Incoming, Link, Work};
@@ -22,6 +23,7 @@ use crate::hub::{End, Queue, Turn};
 use crate::ws::{Event, Packet, Violation, close_code};
 
 use input::Input;
+pub(crate) use tcp::Tcp;
 use timers::{Due, Timers};
 
 /// How many messages are handled before other connections have their turn.
@@ -68,6 +70,7 @@ struct Task<D: Dialect, S> {
     blocked: bool,
     /// What the last message has left to do.
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    patience: Patience,
     rate: Option<Rate>,
     timers: Timers,
     /// Entered where something of interest happens, and not for each turn, which would cost more than the turn.
@@ -105,6 +108,7 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
         writing: Queue::default(),
         blocked: false,
         work: None,
+        patience,
         rate: patience.messages_per_second.map(Rate::new),
         timers: Timers::new(pace, patience),
         span,
@@ -135,14 +139,18 @@ impl<D: Dialect, S: Io> Task<D, S> {
         std::future::poll_fn(|cx| self.poll_turn(sleep.as_mut(), cx)).await
     }
 
-    /// What the protocol does at the end; a handler that is still at work is let finish first.
+    /// What the protocol does at the end; a handler that is still at work is let finish first. Neither keeps the
+    /// connection for long.
     async fn say_goodbye(&mut self, over: &Over) {
-        if let Some(work) = self.work.take() {
-            work.instrument(self.span.clone()).await;
+        let close = self.patience.close;
+        if let Some(work) = self.work.take()
+            && timeout(close, work.instrument(self.span.clone())).await.is_err()
+        {
+            tracing::warn!(parent: &self.span, "a handler outlives its connection, and is dropped");
         }
         let end = if let Over::Ended(end) = over { Some(end) } else { None };
         if let Work::Later(work) = self.span.in_scope(|| self.dialect.closed(&self.conn, end)) {
-            work.instrument(self.span.clone()).await;
+            let _ = timeout(close, work.instrument(self.span.clone())).await;
         }
     }
 
@@ -211,10 +219,10 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     input.rest();
                     return Ok(false);
                 }
-                Ok(Some(Event::Close(code))) => return Err(Over::PeerClosed(code)),
-                Ok(Some(Event::Ping(payload))) => _ = link.member.push(&Packet::pong(payload)),
-                Ok(Some(Event::Pong(_))) => {}
-                Ok(Some(Event::Message(kind, payload))) => {
+                Ok(Some((Event::Close(code), _))) => return Err(Over::PeerClosed(code)),
+                Ok(Some((Event::Ping(payload), _))) => _ = link.member.push(&Packet::pong(payload)),
+                Ok(Some((Event::Pong(_), _))) => {}
+                Ok(Some((Event::Message(kind, payload), followed))) => {
                     if rate.as_mut().is_some_and(|rate| !rate.take()) {
                         return Err(Over::Ended(End::new(close_code::POLICY, "too many messages")));
                     }
@@ -222,7 +230,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     let bytes = payload.len();
                     let _message =
                         tracing::debug_span!(parent: &*span, "rooms.message", bytes).entered();
-                    *work = dialect.received(conn, Incoming { kind, payload }).later();
+                    *work = dialect.received(conn, Incoming { kind, payload, followed }).later();
                     if work.is_some() {
                         return Ok(true);
                     }

@@ -18,7 +18,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::handshake::HandshakeError;
-use crate::hub::{End, Hub, Member, Profile};
+use crate::hub::{End, Hub, Member, Profile, When};
 use crate::ws::Kind;
 
 /// One of the protocols, set up as the user wants it.
@@ -81,6 +81,8 @@ pub(crate) struct Admission<G> {
 pub(crate) struct Incoming<'a> {
     pub(crate) kind: Kind,
     pub(crate) payload: &'a [u8],
+    /// Whether more of this client is at hand: what can be joined with it.
+    pub(crate) followed: When,
 }
 
 /// What is left to do for a message.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::outbox::{Outbox, Pushed};
 use super::room::Room;
-use super::{End, Queue, QueueLimits, Turn, Voice, lock};
+use super::{Direct, End, Queue, QueueLimits, Turn, Voice, lock};
 use crate::metrics::Meters;
 use crate::ws::Packet;
 
@@ -75,7 +75,22 @@ impl Member {
     /// Queues a packet, unless the connection is at its end or too slow. Never waits.
     pub(crate) fn push(&self, packet: &Packet) -> bool {
         let pushed = lock(&self.outbox).push(packet);
+        self.was_taken(pushed, packet)
+    }
+
+    /// Like [`push`](Self::push), for a packet with which no other can be joined.
+    pub(crate) fn push_now(&self, packet: &Packet) -> bool {
+        let pushed = lock(&self.outbox).push_now(packet);
+        self.was_taken(pushed, packet)
+    }
+
+    fn was_taken(&self, pushed: Pushed, packet: &Packet) -> bool {
         match pushed {
+            Pushed::Written => {
+                self.meters.messages_out.inc();
+                self.meters.bytes_out.inc_by(packet.len() as u64);
+                return true;
+            }
             Pushed::Queued => return true,
             Pushed::Replaced => self.meters.overflowed.inc(),
             Pushed::Overflow => {
@@ -94,6 +109,11 @@ impl Member {
     /// Ends the connection once what waits for it is written; the first end counts.
     pub(crate) fn end(&self, end: End) -> bool {
         lock(&self.outbox).end(end)
+    }
+
+    /// Lets others write to the socket of the connection while its task sleeps.
+    pub(crate) fn set_direct(&self, direct: Arc<dyn Direct>) {
+        lock(&self.outbox).set_direct(Some(direct));
     }
 
     /// How the connection is ended, if it is.
@@ -121,6 +141,8 @@ impl Member {
 
     /// Gives up its rooms for ever.
     pub(super) fn depart(&self) -> Vec<Arc<Room>> {
+        // A handle that outlives the connection does not keep its socket.
+        lock(&self.outbox).set_direct(None);
         let mut joined = lock(&self.rooms);
         joined.over = true;
         std::mem::take(&mut joined.rooms).into_values().collect()

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(crate) use delivery::{Audience, Content, News, Voice};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
-pub(crate) use outbox::{End, QueueLimits, Turn};
+pub(crate) use outbox::{Direct, End, QueueLimits, Turn};
 pub(crate) use queue::Queue;
 
 use delivery::Packets;
@@ -52,6 +52,15 @@ pub(crate) enum JoinError {
     NameTooLong,
     #[error("the connection has ended")]
     Gone,
+}
+
+/// When a message for one connection is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// With what else may come: more is at hand.
+    Joined,
+    /// At once, if that can be.
+    Now,
 }
 
 /// A connection has this id already.
@@ -182,9 +191,12 @@ impl Hub {
     }
 
     /// Delivers to one connection. Whether there is one, and its queue took it.
-    pub(crate) fn tell(&self, id: &str, content: &impl Content) -> bool {
+    pub(crate) fn tell(&self, id: &str, when: When, content: &impl Content) -> bool {
         let Some(member) = self.members.get(id) else { return false };
-        content.packet(&**member.voice()).is_some_and(|packet| member.push(&packet))
+        content.packet(&**member.voice()).is_some_and(|packet| match when {
+            When::Joined => member.push(&packet),
+            When::Now => member.push_now(&packet),
+        })
     }
 
     /// The room of that name that is in the table, or a new one.

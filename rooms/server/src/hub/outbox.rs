@@ -1,7 +1,9 @@
 //! What waits for one connection, and what becomes of it if it waits too long.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::Queue;
@@ -46,6 +48,8 @@ impl End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
     Queued,
+    /// Written already.
+    Written,
     /// Queued, and an older one was dropped for it.
     Replaced,
     /// Refused, and the connection is closed as too slow from now on.
@@ -66,6 +70,13 @@ pub(super) struct Outbox {
     awake: bool,
     waker: Option<Waker>,
     end: Option<End>,
+    direct: Option<Arc<dyn Direct>>,
+}
+
+/// The socket of a connection, for those who have something for it while its task sleeps.
+pub(crate) trait Direct: fmt::Debug + Send + Sync {
+    /// Writes what the socket takes now; how much that is.
+    fn try_write(&self, bytes: &[u8]) -> usize;
 }
 
 /// What the connection's task finds in its queue at the end of a turn.
@@ -89,6 +100,7 @@ impl Outbox {
             awake: true,
             waker: None,
             end: None,
+            direct: None,
         }
     }
 
@@ -98,11 +110,10 @@ impl Outbox {
         }
         let mut pushed = Pushed::Queued;
         while self.is_full() {
-            if self.limits.slow == SlowClients::Close || self.messages == 0 {
+            if self.limits.slow == SlowClients::Close || !self.queue.drop_oldest() {
                 self.end(End::new(close_code::TRY_AGAIN, "too slow"));
                 return Pushed::Overflow;
             }
-            self.queue.drop_oldest();
             self.messages -= 1;
             pushed = Pushed::Replaced;
         }
@@ -110,6 +121,31 @@ impl Outbox {
         self.messages += 1;
         self.wake();
         pushed
+    }
+
+    /// Like `push`, for a packet with which no other can be joined: it is written at once where that cannot
+    /// overtake anything, which saves the connection's task a turn.
+    pub(super) fn push_now(&mut self, packet: &Packet) -> Pushed {
+        let is_idle = !self.awake && !self.blocked && self.queue.is_empty() && self.end.is_none();
+        let Some(direct) = self.direct.as_ref().filter(|_| is_idle) else {
+            return self.push(packet);
+        };
+        let written = direct.try_write(packet.bytes());
+        if written == packet.len() {
+            return Pushed::Written;
+        }
+        if written == 0 {
+            return self.push(packet);
+        }
+        self.queue.push_rest(packet.bytes().slice(written..));
+        self.messages += 1;
+        self.wake();
+        Pushed::Queued
+    }
+
+    /// Says where `push_now` may write, or that it may not.
+    pub(super) fn set_direct(&mut self, direct: Option<Arc<dyn Direct>>) {
+        self.direct = direct;
     }
 
     /// One message is accepted beyond the bytes: it may be larger than they are.

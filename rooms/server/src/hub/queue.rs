@@ -18,6 +18,8 @@ const KEPT: usize = 16;
 pub(crate) struct Queue {
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// A part of the first frame is written.
+    begun: bool,
 }
 
 impl Queue {
@@ -32,6 +34,13 @@ impl Queue {
     pub(crate) fn push(&mut self, packet: &Packet) {
         self.bytes += packet.len();
         self.frames.push_back(packet.bytes().clone());
+    }
+
+    /// The rest of a frame that is written in part; nothing may wait before it.
+    pub(crate) fn push_rest(&mut self, rest: Bytes) {
+        self.bytes += rest.len();
+        self.begun = true;
+        self.frames.push_back(rest);
     }
 
     /// What to write next: several frames are put together in `scratch`. Empty if nothing waits.
@@ -56,21 +65,23 @@ impl Queue {
         while let Some(first) = self.frames.front_mut() {
             if count < first.len() {
                 first.advance(count);
+                self.begun |= count > 0;
                 return;
             }
             count -= first.len();
             self.frames.pop_front();
+            self.begun = false;
         }
         if self.frames.capacity() > KEPT {
             self.frames = VecDeque::new();
         }
     }
 
-    /// Drops the oldest frame, of which nothing may be written.
-    pub(crate) fn drop_oldest(&mut self) {
-        if let Some(first) = self.frames.pop_front() {
-            self.bytes -= first.len();
-        }
+    /// Drops the oldest frame of which nothing is written. Whether there was one.
+    pub(crate) fn drop_oldest(&mut self) -> bool {
+        let dropped = self.frames.remove(usize::from(self.begun));
+        self.bytes -= dropped.as_ref().map_or(0, Bytes::len);
+        dropped.is_some()
     }
 }
 
@@ -114,8 +125,21 @@ mod tests {
     #[test]
     fn the_oldest_frame_is_dropped_whole() {
         let (mut queue, whole) = queue(&[1, 200, 2]);
-        queue.drop_oldest();
+        assert!(queue.drop_oldest());
         assert_eq!(queue.next(&mut Vec::new()), &whole[3..]);
         assert_eq!(queue.bytes(), whole.len() - 3);
+    }
+
+    #[test]
+    fn a_frame_that_is_written_in_part_is_not_dropped() {
+        let (mut queue, whole) = queue(&[10, 20]);
+        queue.advance(1);
+        assert!(queue.drop_oldest(), "the second one");
+        assert!(!queue.drop_oldest());
+        assert_eq!(queue.next(&mut Vec::new()), &whole[1..12]);
+        queue.advance(11);
+        queue.push_rest(Bytes::from_static(b"rest"));
+        assert!(!queue.drop_oldest());
+        assert_eq!(queue.next(&mut Vec::new()), b"rest");
     }
 }

@@ -167,7 +167,7 @@ fn a_disconnect_is_told_in_the_rooms_joined_and_nowhere_else() {
     assert_eq!((world.hub.rooms(), world.hub.connections()), (2, 2));
     assert!(!a.push(&text("x")), "nothing reaches it");
     assert_eq!(world.hub.join(&a, "r"), Err(JoinError::Gone));
-    assert!(!world.hub.tell("a", &|_: &dyn Voice| Some(text("x"))));
+    assert!(!world.hub.tell("a", When::Now, &|_: &dyn Voice| Some(text("x"))));
 }
 
 #[test]
@@ -328,4 +328,49 @@ fn threads_that_join_and_leave_the_same_rooms_lose_no_membership() {
         }
     });
     assert_eq!((world.hub.rooms(), world.hub.connections()), (0, 0));
+}
+
+/// Takes so many bytes.
+#[derive(Debug)]
+struct Socket(std::sync::Mutex<(usize, Vec<u8>)>);
+
+impl Direct for Socket {
+    fn try_write(&self, bytes: &[u8]) -> usize {
+        let (room, written) = &mut *self.0.lock().unwrap();
+        let count = bytes.len().min(*room);
+        *room -= count;
+        written.extend_from_slice(&bytes[..count]);
+        count
+    }
+}
+
+#[test]
+fn a_packet_is_written_at_once_only_where_it_overtakes_nothing() {
+    let world = World::new(LIMITS);
+    let a = world.connect("a");
+    let socket = Arc::new(Socket((10, Vec::new()).into()));
+    a.set_direct(Arc::clone(&socket) as Arc<dyn Direct>);
+    let written = || socket.0.lock().unwrap().1.len();
+    let mut writing = Queue::default();
+    a.push_now(&text("x"));
+    assert_eq!(written(), 0, "its task is in a turn");
+    assert_eq!(told(&a), ["x"]);
+    // Asleep since.
+    a.push_now(&text("y"));
+    assert_eq!(written(), 3);
+    a.push(&text("z"));
+    a.push_now(&text("0"));
+    assert_eq!(written(), 3, "another one waits");
+    assert_eq!(told(&a), ["z", "0"]);
+    a.push_now(&text("123456789"));
+    assert_eq!(written(), 10, "as much as there is room for");
+    assert_eq!(a.end_turn(&mut writing, false, Waker::noop()), Turn::Write(1));
+    assert_eq!(writing.next(&mut Vec::new()), b"6789");
+    writing.advance(4);
+    a.end_turn(&mut writing, true, Waker::noop());
+    socket.0.lock().unwrap().0 = 100;
+    a.push_now(&text("!"));
+    assert_eq!(written(), 10, "its socket is blocked");
+    world.hub.disconnect(&a);
+    assert_eq!(Arc::strong_count(&socket), 1, "its socket is not kept");
 }

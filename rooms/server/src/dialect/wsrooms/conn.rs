@@ -6,7 +6,7 @@ use wscengine_rooms_protocol::wsrooms::Frame;
 
 use super::{Claims, Message, voice};
 use crate::dialect::Link;
-use crate::hub::{Audience, End, ROOT};
+use crate::hub::{Audience, End, ROOT, When};
 
 /// A wsrooms connection. A clone is another handle to the same connection, to be kept as long as one
 /// likes: what is sent after its end goes nowhere.
@@ -57,7 +57,7 @@ impl Conn {
     /// nothing happens.
     pub fn send_to_client(&self, id: &str, event: &str, payload: &[u8]) {
         let frame = Frame { room: ROOT, event, dst: id, src: self.id(), payload };
-        self.link.hub.tell(id, &voice::said(&frame));
+        self.link.hub.tell(id, When::Joined, &voice::said(&frame));
     }
 
     /// Puts a message as it is into the queue of this connection. False if it could not be put there: the

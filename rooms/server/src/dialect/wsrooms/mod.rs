@@ -48,7 +48,7 @@ pub type Claims = HashMap<String, String>;
 use super::{Admission, Dialect, Incoming, Link, Pace, Work};
 use crate::config::Config;
 use crate::handshake::HandshakeError;
-use crate::hub::{Audience, End, JoinError, Profile, Voice};
+use crate::hub::{Audience, End, JoinError, Profile, Voice, When};
 use crate::ws::{Kind, close_code};
 use handlers::{Authorize, Handlers};
 use voice::WsroomsVoice;
@@ -194,7 +194,7 @@ impl Dialect for Wsrooms {
             return Work::Done;
         }
         match Frame::decode(message.payload, &self.names) {
-            Ok(frame) => self.handle(conn, frame),
+            Ok(frame) => self.handle(conn, frame, message.followed),
             Err(error) => {
                 tracing::debug!(id = %conn.id(), %error, "a malformed message is dropped");
                 conn.link().member.meters().malformed.inc();
@@ -205,14 +205,14 @@ impl Dialect for Wsrooms {
 }
 
 impl Wsrooms {
-    fn handle<'a>(&self, conn: &'a Conn, mut frame: Frame<'a>) -> Work {
+    fn handle<'a>(&self, conn: &'a Conn, mut frame: Frame<'a>, followed: When) -> Work {
         let link = conn.link();
         // What a client says about itself proves nothing.
         frame.src = conn.id();
         match frame.request() {
             Request::Join { room } => join(link, room),
             Request::Leave { room } => leave(link, room),
-            Request::Direct(frame) => _ = link.hub.tell(frame.dst, &voice::said(&frame)),
+            Request::Direct(frame) => _ = link.hub.tell(frame.dst, followed, &voice::said(&frame)),
             Request::Broadcast(frame) => {
                 if let Some(handler) = self.handlers.get(frame.event) {
                     return handlers::run(handler, conn.clone(), Message::of(&frame));

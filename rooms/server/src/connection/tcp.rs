@@ -1,0 +1,84 @@
+//! A TCP connection whose socket others may write to while its own task sleeps.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::hub::Direct;
+
+/// The task's side.
+pub(crate) struct Tcp {
+    read: OwnedReadHalf,
+    write: Arc<Writer>,
+}
+
+/// The side that is shared with those who write.
+pub(crate) struct Writer(OwnedWriteHalf);
+
+impl Tcp {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Self { read, write: Arc::new(Writer(write)) }
+    }
+
+    pub(crate) fn writer(&self) -> Arc<dyn Direct> {
+        Arc::clone(&self.write) as Arc<dyn Direct>
+    }
+}
+
+impl Direct for Writer {
+    fn try_write(&self, bytes: &[u8]) -> usize {
+        // The connection's own task will meet the error, too.
+        self.0.try_write(bytes).unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().read).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Writer(write) = &*self.write;
+        loop {
+            match write.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(write.as_ref().poll_write_ready(cx))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream: &TcpStream = self.write.0.as_ref();
+        Poll::Ready(SockRef::from(stream).shutdown(std::net::Shutdown::Write))
+    }
+}
