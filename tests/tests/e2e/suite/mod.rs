@@ -5,6 +5,7 @@ mod closes;
 mod echo;
 mod frames;
 mod handshakes;
+mod outbox;
 mod reconnect;
 mod spans;
 mod survey;
