@@ -14,6 +14,7 @@ mod environment;
 mod forwards;
 mod fronts;
 mod harness;
+mod rooms;
 
 #[path = "."]
 mod sockudo {

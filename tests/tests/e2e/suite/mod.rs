@@ -7,6 +7,7 @@ mod frames;
 mod handshakes;
 mod outbox;
 mod reconnect;
+mod rooms;
 mod spans;
 mod survey;
 mod tls;

@@ -47,18 +47,35 @@ impl Server {
         self.listen(host, port, options).await
     }
 
-    async fn listen(self, host: Ipv4Addr, port: u16, options: Value) -> Peer {
+    /// Starts a client of the rooms at this URL with the same library.
+    pub(crate) fn rooms_client(self, url: &str) -> Peer {
         let mut command = match self {
+            Self::Ws => self.command("rooms_client.js"),
+            Self::Websockets => self.command("rooms_client.py"),
+        };
+        command.arg(url);
+        Peer::run(command, Ipv4Addr::LOCALHOST)
+    }
+
+    fn command(self, name: &str) -> Command {
+        match self {
             Self::Ws => {
                 let mut command = bound_to_us(&program("node"), User::Ours);
-                command.env("NODE_PATH", installed("node_modules")).arg(script("ws_server.js"));
+                command.env("NODE_PATH", installed("node_modules")).arg(script(name));
                 command
             }
             Self::Websockets => {
                 let mut command = bound_to_us(&installed("venv/bin/python"), User::Ours);
-                command.arg(script("websockets_server.py"));
+                command.arg(script(name));
                 command
             }
+        }
+    }
+
+    async fn listen(self, host: Ipv4Addr, port: u16, options: Value) -> Peer {
+        let mut command = match self {
+            Self::Ws => self.command("ws_server.js"),
+            Self::Websockets => self.command("websockets_server.py"),
         };
         command.arg(with_address(options, host, port).to_string());
         Peer::spawn(command, host).await
@@ -66,15 +83,19 @@ impl Server {
 }
 
 impl Peer {
-    async fn spawn(mut command: Command, host: Ipv4Addr) -> Self {
+    async fn spawn(command: Command, host: Ipv4Addr) -> Self {
+        let mut peer = Self::run(command, host);
+        let said = peer.event("listening").await;
+        peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
+        peer
+    }
+
+    fn run(mut command: Command, host: Ipv4Addr) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
         let events = lines(BufReader::new(child.stdout.take().unwrap()));
         let commands = commands_to(child.stdin.take().unwrap());
-        let mut peer = Self { child, commands, events, unread: Vec::new(), host, port: 0 };
-        let said = peer.event("listening").await;
-        peer.port = said["port"].as_u64().unwrap().try_into().unwrap();
-        peer
+        Self { child, commands, events, unread: Vec::new(), host, port: 0 }
     }
 
     /// `ws://HOST:PORT/echo`
