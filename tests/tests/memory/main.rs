@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
+mod idle;
 mod keeping;
 mod slow;
 

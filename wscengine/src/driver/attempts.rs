@@ -26,7 +26,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             self.begin_attempt();
         }
         self.last_request = self.made.take();
-        let Some(mut request) = self.config.base.request(self.last_request.clone()) else { return };
+        let Some(mut request) = self.config.base.request(self.last_request.as_deref().cloned())
+        else {
+            return;
+        };
         self.url = Some(request.url.clone());
         let span = self.spans.dialing(&request);
         if self.config.propagate
@@ -51,7 +54,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
         match result {
             RequestResult::Made(request) if wanted => match check_request(&request) {
                 Ok(()) => {
-                    self.made = Some(request);
+                    self.made = Some(Box::new(request));
                     SessionEvent::RequestMade
                 }
                 Err(error) => SessionEvent::RequestFailed(RequestError::with_source(

@@ -52,9 +52,9 @@ pub(crate) struct Driver<T: Transport, H> {
     outlets: Outlets,
     tasks: Tasks<T::Connection>,
     /// What the request factory gave, until it is dialled.
-    made: Option<HandshakeRequest>,
+    made: Option<Box<HandshakeRequest>>,
     /// What it gave for the last dial.
-    last_request: Option<HandshakeRequest>,
+    last_request: Option<Box<HandshakeRequest>>,
     /// A connection that was dialled, until its session is made.
     dialed: Option<Box<Connected<T::Connection>>>,
     /// That of an `on_open` which was done at once, until what follows from that is carried out.
@@ -248,7 +248,7 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             match action {
                 Action::MakeRequest { epoch, attempt, elapsed, failure, refresh } => {
                     let url = self.config.base.url.clone();
-                    let previous = self.last_request.clone();
+                    let previous = self.last_request.as_deref().cloned();
                     let next = NextAttempt { attempt, elapsed, failure, refresh, url, previous };
                     self.make_request(epoch, next);
                 }
