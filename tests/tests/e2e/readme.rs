@@ -43,7 +43,10 @@ fn the_readme_names_tests_that_exist_and_every_defect() {
     let names: Vec<_> =
         readme.split('`').filter_map(|word| word.split_once("::")).map(|(_, name)| name).collect();
     for name in &names {
-        let exists = ["(", "<"].iter().any(|next| sources.contains(&format!("fn {name}{next}")));
+        let exists = match name.strip_suffix('*') {
+            Some(start) => sources.contains(&format!("fn {start}")),
+            None => ["(", "<"].iter().any(|next| sources.contains(&format!("fn {name}{next}"))),
+        };
         assert!(exists, "no test is named {name}");
     }
     for (letter, count) in [("g", 24), ("a", 11), ("e", 15)] {
