@@ -11,6 +11,7 @@ mod rooms;
 mod spans;
 mod survey;
 mod tls;
+mod wsrooms;
 
 use e2e::{Adapter, Events};
 use wscengine::{Engine, EngineBuilder, Handler};
