@@ -16,6 +16,8 @@ pub(crate) enum Work {
     Blast,
     /// Echo with so many messages in flight.
     Echo,
+    /// Requests by id, with so many in flight.
+    Call,
     /// Connections without traffic.
     Idle,
     /// The same, with permessage-deflate negotiated.
@@ -34,6 +36,17 @@ impl Work {
         Self::Flood,
         Self::Blast,
         Self::Echo,
+        Self::Idle,
+        Self::Reopen,
+        Self::JsonIn,
+        Self::JsonOut,
+    ];
+    /// Those, and calls.
+    pub(crate) const WITH_CALLS: &[Self] = &[
+        Self::Flood,
+        Self::Blast,
+        Self::Echo,
+        Self::Call,
         Self::Idle,
         Self::Reopen,
         Self::JsonIn,
@@ -80,6 +93,11 @@ pub(crate) trait Contestant: Send + Sync {
 
     /// Connects and keeps `cx.job.window` messages in flight until `cx.job.count` came back; `EchoLog` measures.
     fn echo(&self, cx: Cx) -> Running;
+
+    /// Connects, and makes `cx.job.count` calls, `cx.job.window` of them in flight.
+    fn call(&self, _cx: Cx) -> Running {
+        Box::pin(async { bail!("no calls") })
+    }
 
     /// Opens one connection, marks the resident set, opens `cx.job.connections` more and marks it again.
     fn idle(&self, cx: Cx) -> Running;

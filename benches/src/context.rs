@@ -61,7 +61,7 @@ impl Context {
             Work::Flood => format!("/flood/{size}/{count}/binary"),
             Work::Blast | Work::JsonOut => format!("/sink/{count}"),
             Work::JsonIn => format!("/json/{count}"),
-            Work::Echo => "/echo".to_owned(),
+            Work::Echo | Work::Call => "/echo".to_owned(),
             Work::Idle | Work::IdleDeflate => "/idle".to_owned(),
             Work::Reopen => "/victim".to_owned(),
         }

@@ -75,6 +75,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         Work::Flood | Work::JsonIn => contestant.flood(cx.clone()),
         Work::Blast | Work::JsonOut => contestant.blast(cx.clone()),
         Work::Echo => contestant.echo(cx.clone()),
+        Work::Call => contestant.call(cx.clone()),
         Work::Idle | Work::IdleDeflate => contestant.idle(cx.clone()),
         Work::Reopen => contestant.reopen(cx.clone()),
     };

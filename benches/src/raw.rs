@@ -4,7 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytes::Bytes;
 
 use crate::contestant::{Contestant, Kind, Running, Work};
@@ -21,6 +21,11 @@ pub(crate) trait Raw: Send + Sized + 'static {
     const WORKS: &'static [Work] = Work::PLAIN;
 
     fn open(cx: &Cx) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Makes the calls of the job. Called only if `WORKS` has them.
+    fn call(self, _cx: Cx) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("no calls") }
+    }
 
     /// Waits for a message and hands its payload to `handler`.
     fn recv(
@@ -111,6 +116,10 @@ impl<R: Raw> Contestant for Loop<R> {
                 _ => many_in_flight(&cx, socket).await,
             }
         })
+    }
+
+    fn call(&self, cx: Cx) -> Running {
+        Box::pin(async move { R::open(&cx).await?.call(cx).await })
     }
 
     fn idle(&self, cx: Cx) -> Running {

@@ -1,5 +1,6 @@
 //! The contestants. To add one: a file here, a line in `all`, and its dependency in Cargo.toml.
 
+mod calls;
 mod ezsockets;
 mod fast_websocket_client;
 mod fastwebsockets;

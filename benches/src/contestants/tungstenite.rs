@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::contestant::Contestant;
+use super::calls;
+use crate::contestant::{Contestant, Work};
 use crate::context::Cx;
 use crate::raw::{Drain, Raw, raw};
 
@@ -32,6 +33,11 @@ impl<const KIB: usize> Raw for Tokio<KIB> {
         "raw loop, read_buffer_size 16 KiB"
     };
     const DRAIN: Drain = Drain::Ready;
+    const WORKS: &'static [Work] = if KIB == 0 { Work::WITH_CALLS } else { Work::PLAIN };
+
+    async fn call(self, cx: Cx) -> Result<()> {
+        calls::by_hand(cx, self.0).await
+    }
 
     async fn open(cx: &Cx) -> Result<Self> {
         let mut config = WebSocketConfig::default();

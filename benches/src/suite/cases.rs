@@ -74,6 +74,14 @@ pub(super) const CASES: &[Case] = &[
         probe: Some(10_000),
         ..ECHO
     },
+    Case {
+        key: "call-64",
+        title: "Requests by id, 128 B, 64 in flight",
+        work: Work::Call,
+        window: 64,
+        probe: Some(10_000),
+        ..BASE
+    },
     Case { key: "idle", title: "1,000 idle connections", ..IDLE },
     Case {
         key: "idle-deflate",

@@ -26,6 +26,7 @@ const COLUMNS: &[Column] = &[
     Column { title: "flood 128 B", work: Work::Flood, window: 1, counts: [5_000, 45_000] },
     Column { title: "blast 128 B", work: Work::Blast, window: 1, counts: [5_000, 45_000] },
     Column { title: "echo 64", work: Work::Echo, window: 64, counts: [2_000, 22_000] },
+    Column { title: "call 64", work: Work::Call, window: 64, counts: [2_000, 22_000] },
 ];
 
 /// Prints the table.

@@ -86,8 +86,12 @@ fn calibrate(row: &mut Row, job: &mut Job, probe: u64, options: &Options) {
 fn least(work: Work, probe: u64) -> u64 {
     match work {
         Work::JsonIn | Work::JsonOut => corpus::COUNT as u64,
-        Work::Flood | Work::Blast | Work::Echo | Work::Idle | Work::IdleDeflate | Work::Reopen => {
-            probe / 4
-        }
+        Work::Flood
+        | Work::Blast
+        | Work::Echo
+        | Work::Call
+        | Work::Idle
+        | Work::IdleDeflate
+        | Work::Reopen => probe / 4,
     }
 }

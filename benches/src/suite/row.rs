@@ -57,7 +57,7 @@ impl Row {
     fn value(&self, run: &Measured) -> f64 {
         match self.case.work {
             Work::Echo if self.case.window == 1 => run.p50_us.unwrap_or(f64::NAN),
-            Work::Flood | Work::Blast | Work::Echo | Work::JsonIn | Work::JsonOut => {
+            Work::Flood | Work::Blast | Work::Echo | Work::Call | Work::JsonIn | Work::JsonOut => {
                 self.count as f64 / run.wall_s
             }
             Work::Idle | Work::IdleDeflate => kib_for_each(run, self.case.connections),

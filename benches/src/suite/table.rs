@@ -47,7 +47,7 @@ fn columns(case: &Case) -> Vec<Column> {
         Work::Echo if case.window == 1 => {
             [spread("us, p50"), latency()].into_iter().flatten().collect()
         }
-        Work::Flood | Work::Blast | Work::Echo => {
+        Work::Flood | Work::Blast | Work::Echo | Work::Call => {
             [spread("messages/s"), cpu()].into_iter().flatten().collect()
         }
         Work::JsonIn | Work::JsonOut => {

@@ -4,6 +4,8 @@ mod handler;
 mod tracing;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use wscengine::request::Requests;
 use wscengine::transport::Transport;
 use wscengine::{Engine, Message, NoBackoff, SendErrorKind, Session};
 use wscengine_sockudo::{Deflate, SockudoTransport};
@@ -11,6 +13,7 @@ use wscengine_tungstenite::TungsteniteTransport;
 
 use self::handler::{Bench, Role};
 use self::tracing::Spans;
+use super::calls;
 use crate::contestant::{Contestant, Kind, Running, Work};
 use crate::context::Cx;
 use crate::handlers::Calls;
@@ -34,7 +37,7 @@ fn setups<T: Transport>(adapter: &str, transport: fn() -> T) -> Vec<Box<dyn Cont
         workers: 1,
         sending: Sending::Waits,
         spans: Spans::None,
-        works: Work::PLAIN,
+        works: Work::WITH_CALLS,
     };
     let named = |ending| -> &'static str { format!("{}-{ending}", plain.name).leak() };
     let all = [
@@ -126,7 +129,7 @@ pub(super) enum Sending {
 }
 
 impl Sending {
-    pub(super) async fn send(self, session: &Session, payload: &bytes::Bytes) -> Result<()> {
+    pub(super) async fn send(self, session: &Session, payload: &Bytes) -> Result<()> {
         let message = Message::from_binary(payload.clone());
         let message = match self {
             Self::Waits => message,
@@ -212,6 +215,29 @@ impl<T: Transport> Contestant for Ours<T> {
             }
             cx.done.notified().await;
             Ok(())
+        })
+    }
+
+    fn call(&self, cx: Cx) -> Running {
+        let ours = *self;
+        Box::pin(async move {
+            let requests = Requests::new(|message: &Message<'_>| calls::id_of(message.payload()));
+            let engine =
+                Engine::builder((ours.transport)(), Bench::new(&cx, Role::Idle, ours.sending))
+                    .url(cx.url())
+                    .requests(&requests)
+                    .build()?
+                    .start()
+                    .await?;
+            let requests = requests.on(&engine.session().context("the session ended")?);
+            let call = move |id, request: Bytes| {
+                let requests = requests.clone();
+                async move {
+                    let request = Message::from_binary(request);
+                    Ok(requests.call_with_id(id, request, calls::TIMEOUT).await?.into_bytes())
+                }
+            };
+            calls::drive(&cx, call).await
         })
     }
 
