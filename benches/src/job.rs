@@ -12,6 +12,7 @@ use tokio::runtime::{self, Runtime};
 use crate::contestant::{Kind, Work};
 use crate::contestants;
 use crate::context::Context;
+use crate::layer;
 
 /// What to measure. The suite hands it over as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +69,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     give_up_after(Duration::from_secs(job.limit_s));
     let contestant = contestants::all()
         .into_iter()
+        .chain(layer::contestants())
         .find(|contestant| contestant.name() == job.contestant)
         .context("no such contestant")?;
     let cx = Context::new(job);

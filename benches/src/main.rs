@@ -6,6 +6,7 @@ mod context;
 mod corpus;
 mod handlers;
 mod job;
+mod layer;
 mod meter;
 mod process;
 mod raw;
@@ -32,6 +33,8 @@ enum Command {
     Suite(Options),
     /// Counts instructions in user space for each message, by callgrind.
     Icount(Options),
+    /// Times one worker against four with callbacks that compute, on two threads.
+    Speedup,
     /// Lists the cases and the contestants.
     List,
     /// The server that all contestants talk to. The suite starts it.
@@ -50,6 +53,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Suite(options) => suite::run(&options),
         Command::Icount(options) => suite::icount(&options),
+        Command::Speedup => layer::speedup(),
         Command::List => {
             suite::list();
             Ok(())

@@ -56,16 +56,31 @@ impl<'a> Message<'a> {
     }
 
     /// A text message lent from `chunk`, of which `text` must be a part.
+    #[inline]
     pub(crate) fn lend_text(text: &'a str, chunk: &'a Bytes) -> Self {
         Self { body: Body::LentText(text, chunk) }
     }
 
     /// A binary message lent from `chunk`, of which `payload` must be a part.
+    #[inline]
     pub(crate) fn lend_binary(payload: &'a [u8], chunk: &'a Bytes) -> Self {
         Self { body: Body::LentBinary(payload, chunk) }
     }
 
+    /// Lends the message, as if from a chunk of its own.
+    #[inline]
+    pub(crate) fn lend(&self) -> Message<'_> {
+        let body = match &self.body {
+            Body::LentText(text, chunk) => Body::LentText(text, chunk),
+            Body::LentBinary(payload, chunk) => Body::LentBinary(payload, chunk),
+            Body::Text(text) => Body::LentText(text, text.as_bytes()),
+            Body::Binary(payload) => Body::LentBinary(payload, payload),
+        };
+        Message { body }
+    }
+
     /// Whether this is text or binary.
+    #[inline]
     pub fn kind(&self) -> MessageKind {
         match self.body {
             Body::LentText(..) | Body::Text(_) => MessageKind::Text,
@@ -74,16 +89,19 @@ impl<'a> Message<'a> {
     }
 
     /// Whether this is a text message.
+    #[inline]
     pub fn is_text(&self) -> bool {
         self.kind() == MessageKind::Text
     }
 
     /// Whether this is a binary message.
+    #[inline]
     pub fn is_binary(&self) -> bool {
         self.kind() == MessageKind::Binary
     }
 
     /// The text, or `None` if the message is binary.
+    #[inline]
     pub fn text(&self) -> Option<&str> {
         match &self.body {
             Body::LentText(text, _) => Some(text),
@@ -93,6 +111,7 @@ impl<'a> Message<'a> {
     }
 
     /// The payload bytes, of text and binary messages alike.
+    #[inline]
     pub fn payload(&self) -> &[u8] {
         match &self.body {
             Body::LentText(text, _) => text.as_bytes(),
@@ -103,11 +122,13 @@ impl<'a> Message<'a> {
     }
 
     /// The length of the payload in bytes.
+    #[inline]
     pub fn len(&self) -> usize {
         self.payload().len()
     }
 
     /// Whether the payload is empty.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.payload().is_empty()
     }

@@ -6,6 +6,7 @@
 use http::HeaderValue;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::field::Empty;
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, debug_span, info_span, trace_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use url::Url;
@@ -165,6 +166,24 @@ pub(crate) fn callback(
         Callback::OnCloseError => span!("wscengine.callback.on_close_error"),
         Callback::OnRestartError => span!("wscengine.callback.on_restart_error"),
     }
+}
+
+/// Whether there may be somebody who wants a span for each message.
+#[inline]
+pub(crate) fn observes_messages() -> bool {
+    observes(LevelFilter::DEBUG)
+}
+
+/// Whether there may be somebody who wants one for each read.
+#[inline]
+pub(crate) fn observes_reads() -> bool {
+    observes(LevelFilter::TRACE)
+}
+
+/// What the macros ask before anything else; where the answer is no, it is all that a span costs.
+#[inline]
+fn observes(level: LevelFilter) -> bool {
+    level <= STATIC_MAX_LEVEL && level <= LevelFilter::current()
 }
 
 /// `wscengine.callback.on_message`.

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
@@ -241,11 +242,27 @@ pub enum Outgoing {
 #[derive(Debug, Default)]
 pub struct Batch {
     chunk: Bytes,
-    entries: VecDeque<Entry>,
+    /// What there is, in order, a few bytes each. What is larger than a range waits in a queue of its own.
+    slots: Vec<Slot>,
+    /// Of the slots, those before this one were taken.
+    next: usize,
+    owned: VecDeque<Message<'static>>,
+    controls: VecDeque<Entry>,
+    /// Payload bytes and entries in the chunk of all slots, those that were taken among them: to take one then costs
+    /// nothing here.
     payload_bytes: usize,
-    /// How many entries refer to the chunk.
     ranges: usize,
-    controls: usize,
+}
+
+/// Where an entry is found.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    /// In the chunk.
+    Range(MessageKind, usize, usize),
+    /// First among the owned messages.
+    Owned,
+    /// First among all others.
+    Control,
 }
 
 /// What [`Batch::next`] gives.
@@ -292,76 +309,144 @@ impl Batch {
     ///
     /// # Panics
     /// If the range is not inside the chunk.
+    #[inline]
     pub fn push_range(&mut self, kind: MessageKind, range: Range<usize>) {
         assert!(
             range.start <= range.end && range.end <= self.chunk.len(),
             "the range lies outside the chunk"
         );
+        self.add(Slot::Range(kind, range.start, range.end));
         self.payload_bytes += range.len();
         self.ranges += 1;
-        self.entries.push_back(Entry::Range(kind, range));
     }
 
     /// Appends a message that owns its payload.
+    #[inline]
     pub fn push(&mut self, message: Message<'static>) {
+        self.add(Slot::Owned);
         self.payload_bytes += message.len();
-        self.entries.push_back(Entry::Owned(message));
+        self.owned.push_back(message);
     }
 
     /// Appends a pong with its payload.
     pub fn push_pong(&mut self, payload: Bytes) {
-        self.controls += 1;
-        self.entries.push_back(Entry::Pong(payload));
+        self.push_control(Entry::Pong(payload));
     }
 
     /// Appends a ping, which the connection answers by itself.
     pub fn push_ping(&mut self) {
-        self.controls += 1;
-        self.entries.push_back(Entry::Ping);
+        self.push_control(Entry::Ping);
     }
 
     /// Appends the peer's close frame; `None` if it had no status code.
     pub fn push_close(&mut self, frame: Option<CloseFrame>) {
-        self.controls += 1;
-        self.entries.push_back(Entry::Close(frame));
+        self.push_control(Entry::Close(frame));
+    }
+
+    #[inline]
+    fn add(&mut self, slot: Slot) {
+        if self.slots.len() == self.slots.capacity() {
+            self.make_room();
+        }
+        self.slots.push(slot);
+    }
+
+    /// One that is never quite empty would grow for ever.
+    #[cold]
+    fn make_room(&mut self) {
+        if self.next > self.slots.len() / 2 {
+            self.forget_taken();
+        }
+    }
+
+    /// Forgets the slots that were taken.
+    fn forget_taken(&mut self) {
+        if self.next > 0 {
+            (self.payload_bytes, self.ranges) = (self.payload_bytes(), self.ranges_left());
+            self.slots.drain(..self.next);
+            self.next = 0;
+        }
+    }
+
+    /// How many entries refer to the chunk.
+    fn ranges_left(&self) -> usize {
+        if self.next == 0 {
+            return self.ranges;
+        }
+        self.slots[self.next..].iter().filter(|slot| matches!(slot, Slot::Range(..))).count()
+    }
+
+    fn push_control(&mut self, entry: Entry) {
+        self.add(Slot::Control);
+        self.controls.push_back(entry);
     }
 
     /// Takes the first entry as it is. What it refers to lies in [`chunk`](Self::chunk).
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
-        match &entry {
-            Entry::Range(_, range) => {
-                self.payload_bytes -= range.len();
-                self.ranges -= 1;
-            }
-            Entry::Owned(message) => self.payload_bytes -= message.len(),
-            Entry::Pong(_) | Entry::Ping | Entry::Close(_) => self.controls -= 1,
+        match self.take_slot()? {
+            Slot::Range(kind, start, end) => Some(Entry::Range(kind, start..end)),
+            Slot::Owned => self.owned.pop_front().map(Entry::Owned),
+            Slot::Control => self.controls.pop_front(),
         }
-        Some(entry)
+    }
+
+    /// Takes the first entry if it is a message in the chunk.
+    #[inline]
+    pub(crate) fn pop_range(&mut self) -> Option<(MessageKind, Range<usize>)> {
+        match *self.slots.get(self.next)? {
+            Slot::Range(kind, start, end) => {
+                self.take_slot();
+                Some((kind, start..end))
+            }
+            Slot::Owned | Slot::Control => None,
+        }
+    }
+
+    #[inline]
+    fn take_slot(&mut self) -> Option<Slot> {
+        let slot = *self.slots.get(self.next)?;
+        self.next += 1;
+        if self.next == self.slots.len() {
+            self.slots.clear();
+            (self.next, self.payload_bytes, self.ranges) = (0, 0, 0);
+        }
+        Some(slot)
     }
 
     /// Shows the messages to `takes`, one by one, and removes those for which it is true. Behind a text that is not UTF-8
     /// nothing is shown: it fails the connection.
     pub(crate) fn remove_taken(&mut self, mut takes: impl FnMut(&Message<'_>) -> bool) {
-        let Self { chunk, entries, payload_bytes, ranges, .. } = self;
+        self.forget_taken();
+        let Self { chunk, slots, owned, payload_bytes, ranges, .. } = self;
         let mut failed = false;
-        entries.retain(|entry| {
-            let (taken, len, lent) = match entry {
-                Entry::Owned(message) if !failed => (takes(message), message.len(), 0),
-                Entry::Range(kind, range) if !failed => match lend(chunk, *kind, range.clone()) {
-                    Ok(message) => (takes(&message), message.len(), 1),
+        let mut messages = std::mem::take(owned).into_iter();
+        slots.retain(|slot| match *slot {
+            Slot::Range(kind, start, end) if !failed => {
+                let taken = match lend(chunk, kind, start..end) {
+                    Ok(message) => takes(&message),
                     Err(_) => {
                         failed = true;
-                        return true;
+                        false
                     }
-                },
-                _ => return true,
-            };
-            if taken {
-                *payload_bytes -= len;
-                *ranges -= lent;
+                };
+                if taken {
+                    *payload_bytes -= end - start;
+                    *ranges -= 1;
+                }
+                !taken
             }
-            !taken
+            Slot::Owned => {
+                let Some(message) = messages.next() else { return false };
+                let taken = !failed && takes(&message);
+                if taken {
+                    *payload_bytes -= message.len();
+                } else {
+                    owned.push_back(message);
+                }
+                !taken
+            }
+            Slot::Range(..) | Slot::Control => true,
         });
     }
 
@@ -372,7 +457,7 @@ impl Batch {
 
     /// Lets go of a chunk that nothing refers to any more, so that its memory can be read into again.
     pub(crate) fn release_chunk(&mut self) {
-        if self.ranges == 0 {
+        if !self.is_lent() {
             self.chunk = Bytes::new();
         }
     }
@@ -381,6 +466,7 @@ impl Batch {
     ///
     /// # Errors
     /// [`ReadErrorKind::InvalidUtf8`] for a text in the chunk that is not UTF-8.
+    #[inline]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend from itself")]
     pub fn next(&mut self) -> Option<Result<Inbound<'_>, ReadError>> {
         Some(match self.pop()? {
@@ -394,36 +480,45 @@ impl Batch {
 
     /// The number of entries.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.slots.len() - self.next
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.slots.is_empty()
     }
 
     /// The number of entries that are messages.
     pub(crate) fn messages(&self) -> usize {
-        self.entries.len() - self.controls
+        self.len() - self.controls.len()
     }
 
     /// Whether its last entry is a close frame.
     pub(crate) fn ends(&self) -> bool {
-        matches!(self.entries.back(), Some(Entry::Close(_)))
+        matches!(self.slots.last(), Some(Slot::Control))
+            && matches!(self.controls.back(), Some(Entry::Close(_)))
     }
 
     /// The payload bytes of all messages in it.
     pub fn payload_bytes(&self) -> usize {
-        self.payload_bytes
+        if self.next == 0 {
+            return self.payload_bytes;
+        }
+        let lent = self.slots[self.next..].iter().map(|slot| match slot {
+            Slot::Range(_, start, end) => end - start,
+            Slot::Owned | Slot::Control => 0,
+        });
+        lent.sum::<usize>() + self.owned.iter().map(Message::len).sum::<usize>()
     }
 
     /// Whether entries refer to the chunk, so that another one cannot be set.
     pub fn is_lent(&self) -> bool {
-        self.ranges > 0
+        self.ranges_left() > 0
     }
 }
 
 /// Lends a message out of `chunk`.
+#[inline]
 pub(crate) fn lend(
     chunk: &Bytes,
     kind: MessageKind,
@@ -435,7 +530,28 @@ pub(crate) fn lend(
         // On x86-64 and ARM an eighth of the standard library's instructions where text is not ASCII, half where it is.
         MessageKind::Text => match simdutf8::basic::from_utf8(payload) {
             Ok(text) => Ok(Message::lend_text(text, chunk)),
-            Err(error) => Err(ReadError::with_source(ReadErrorKind::InvalidUtf8, error)),
+            Err(error) => Err(invalid_utf8(error)),
         },
     }
+}
+
+/// Makes a message that shares `chunk`.
+pub(crate) fn own(
+    chunk: &Bytes,
+    kind: MessageKind,
+    range: Range<usize>,
+) -> Result<Message<'static>, ReadError> {
+    let payload = chunk.slice(range);
+    match kind {
+        MessageKind::Binary => Ok(Message::from_binary(payload)),
+        MessageKind::Text => match ByteString::try_from(payload) {
+            Ok(text) => Ok(Message::from_text(text)),
+            Err(error) => Err(invalid_utf8(error)),
+        },
+    }
+}
+
+#[cold]
+fn invalid_utf8(error: impl Into<crate::HandlerError>) -> ReadError {
+    ReadError::with_source(ReadErrorKind::InvalidUtf8, error)
 }

@@ -11,6 +11,7 @@ use super::Options;
 use super::child::{self, Server};
 use crate::contestant::{Contestant, Kind, Work};
 use crate::job::{Job, Threads};
+use crate::layer;
 
 /// Under valgrind all takes fifty times as long.
 const LIMIT_S: u64 = 120;
@@ -37,16 +38,44 @@ pub(crate) fn icount(options: &Options) -> Result<()> {
         "valgrind is missing: install it, from the package of that name"
     );
     let server = Server::start(options.server_cpu)?;
+    if options.only != [LAYER] {
+        contestants(options, server.port)?;
+    }
+    if options.wants(LAYER) { layers(options.client_cpu) } else { Ok(()) }
+}
+
+/// Contestants side by side.
+fn contestants(options: &Options, port: u16) -> Result<()> {
     let titles: Vec<_> = COLUMNS.iter().map(|column| column.title).collect();
     println!("| contestant | {} |", titles.join(" | "));
     println!("|---|{}", "--:|".repeat(COLUMNS.len()));
     for contestant in options.contestants() {
         print!("| {} |", contestant.name());
         for column in COLUMNS {
-            print!(" {} |", cell(contestant.as_ref(), column, server.port, options.client_cpu)?);
+            print!(" {} |", cell(contestant.as_ref(), column, port, options.client_cpu)?);
             io::stdout().flush()?;
         }
         println!();
+    }
+    Ok(())
+}
+
+/// What stands before the names of the runs below.
+const LAYER: &str = "layer";
+
+/// What the engine takes above its adapter: it and a loop by hand over the same messages, and the difference.
+fn layers(cpu: usize) -> Result<()> {
+    // No server: the messages are at hand.
+    let count = |name| count(name, Kind::Binary, &COLUMNS[0], 0, cpu);
+    println!("\n| 128 B at hand, in batches | engine | by hand | the engine's layer |");
+    println!("|---|--:|--:|--:|");
+    for (engine, by_hand, about) in layer::ROWS {
+        match (count(engine)?, count(by_hand)?) {
+            (Some(engine), Some(by_hand)) => {
+                println!("| {about} | {engine:.0} | {by_hand:.0} | {:.0} |", engine - by_hand);
+            }
+            _ => println!("| {about} | failed | | |"),
+        }
     }
     Ok(())
 }
@@ -56,9 +85,15 @@ fn cell(contestant: &dyn Contestant, column: &Column, port: u16, cpu: usize) -> 
     let Some(kind) = kinds.into_iter().find(|&kind| contestant.supports(column.work, kind)) else {
         return Ok(String::new());
     };
+    let counted = count(contestant.name(), kind, column, port, cpu)?;
+    Ok(counted.map_or_else(|| "failed".to_owned(), |count| format!("{count:.0}")))
+}
+
+/// Instructions for each message; `None` if a run failed.
+fn count(name: &str, kind: Kind, column: &Column, port: u16, cpu: usize) -> Result<Option<f64>> {
     let [few, many] = column.counts;
     let mut job = Job {
-        contestant: contestant.name().to_owned(),
+        contestant: name.to_owned(),
         threads: Threads::Ct,
         port,
         work: column.work,
@@ -73,10 +108,7 @@ fn cell(contestant: &dyn Contestant, column: &Column, port: u16, cpu: usize) -> 
     let base = instructions(&job, cpu)?;
     job.count = many;
     let more = instructions(&job, cpu)?;
-    Ok(match (base, more) {
-        (Some(base), Some(more)) => format!("{:.0}", (more - base) / (many - few) as f64),
-        _ => "failed".to_owned(),
-    })
+    Ok(base.zip(more).map(|(base, more)| (more - base) / (many - few) as f64))
 }
 
 /// Those of one run; `None` if it failed.

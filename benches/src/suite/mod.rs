@@ -73,6 +73,11 @@ impl Options {
         Ok(CASES.iter().filter(chosen).collect())
     }
 
+    /// Whether contestants with this beginning are wanted.
+    fn wants(&self, beginning: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == beginning)
+    }
+
     fn contestants(&self) -> Vec<Box<dyn Contestant>> {
         let mut all = contestants::all();
         all.retain(|contestant| {

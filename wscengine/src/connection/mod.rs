@@ -12,7 +12,8 @@ mod read;
 mod timers;
 mod write;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,17 +23,18 @@ use futures_channel::mpsc;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tracing::Span;
 use tracing::instrument::WithSubscriber;
 
 use crate::config::DataPlane;
-use crate::dispatch::{Busy, Calls, worker};
+use crate::dispatch::{AtWork, Calls, caught, worker};
 use crate::engine::as_callbacks_of;
 use crate::error::{CloseError, PauseError, PingError, SendErrorKind};
 use crate::exclusive::Exclusive;
 use crate::handler::Handler;
 use crate::inbox::Taker;
 use crate::lifecycle::{HoldId, Rest, SessionEvent};
-use crate::message::{CloseFrame, Message};
+use crate::message::CloseFrame;
 use crate::session::Session;
 use crate::status::Counters;
 use crate::transport::{Batch, Connection, Entry, lend};
@@ -95,6 +97,15 @@ struct Io<C> {
     writing: Writing,
     pings: Pings,
     timers: Timers,
+    turn: WakeUp,
+}
+
+/// How far the task has come since it was woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WakeUp {
+    New,
+    /// Commands and clocks were looked at: they wake the task when there is more.
+    Heard,
 }
 
 /// Where the task reports to.
@@ -106,6 +117,8 @@ enum Inline {
     /// There are worker tasks; none is polled here.
     Never,
     Idle,
+    /// Calls are made that have all ended when they were first polled: what panics is a callback.
+    Calling,
     Pending,
     /// It was told to go.
     Aborting,
@@ -118,6 +131,26 @@ enum Turn {
     /// The callback that is pending must go.
     Abort,
     Over(Result<(), CloseError>),
+}
+
+/// Calls `on_message`. A macro, because most calls end when they are first polled: where they are made and polled in one
+/// place, that costs next to nothing.
+macro_rules! call {
+    ($io:expr, $calls:expr, $plain:expr, $message:expr) => {
+        if $plain {
+            let mut call = pin!($calls.plain($message));
+            if poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await.is_pending() {
+                $io.callback_pending();
+                let mut call = pin!($calls.wait(call));
+                poll_fn(|cx| $io.poll_beside(cx, |cx| call.as_mut().poll(cx))).await;
+                $io.callback_done();
+            }
+        } else {
+            let mut call = pin!($calls.observed($message, 0));
+            poll_fn(|cx| $io.poll_beside(cx, |cx| call.as_mut().poll(cx))).await;
+            $io.callback_done();
+        }
+    };
 }
 
 impl<C: Connection, H: Handler> ConnectionTask<C, H> {
@@ -143,6 +176,7 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
             writing: Writing::new(),
             pings: Pings::new(config.ping_timeout),
             timers: Timers::new(&config),
+            turn: WakeUp::New,
             config,
         };
         Self { io, calls, workers }
@@ -173,67 +207,91 @@ impl<C: Connection, H: Handler> ConnectionTask<C, H> {
                 Turn::Abort if self.workers > 1 => {
                     workers.abort_all();
                     while workers.join_next().await.is_some() {}
+                    self.io.turn = WakeUp::New;
                     self.io.callback_gone();
                 }
                 // The callback has come to its end by itself.
                 Turn::Abort => self.io.callback_gone(),
                 Turn::Over(result) => return result,
             }
-            // A transport that is never pending must not keep the other tasks of this thread waiting.
-            tokio::task::consume_budget().await;
+            self.take_turns().await;
         }
+    }
+
+    /// A transport that is never pending must not keep the other tasks of this thread waiting.
+    async fn take_turns(&mut self) {
+        let mut budget = pin!(tokio::task::consume_budget());
+        if poll_fn(|cx| Poll::Ready(budget.as_mut().poll(cx))).await.is_pending() {
+            self.io.turn = WakeUp::New;
+            budget.await;
+        }
+    }
+
+    /// Calls `on_message` with what there is. One panic is caught for many calls: the next turn goes on behind its message.
+    async fn dispatch(&mut self) {
+        let Err(panic) = caught(pin!(self.call_all())).await else { return };
+        if self.io.callback != Inline::Calling {
+            // It was none of the user's.
+            resume_unwind(panic);
+        }
+        self.io.callback = Inline::Idle;
+        self.calls.panicked(&Span::none());
     }
 
     /// Calls `on_message` with what was read ahead, then with what lies in the batch, lent from it.
-    async fn dispatch(&mut self) {
-        while self.io.may_call() && self.io.reading.has_queued() {
-            let session = self.io.session.clone();
-            let Some((message, key)) = session.inbox().pop_inline() else {
-                // A holder took what was there: to believe it still there would be to ask for ever.
-                self.io.reading.set_queued(!session.inbox().is_empty());
-                break;
-            };
-            let busy = Busy::new(session.inbox(), key);
-            self.call(message).await;
-            drop(busy);
-            self.io.reading.set_queued(!session.inbox().is_empty());
+    async fn call_all(&mut self) {
+        if self.io.may_call() && self.io.reading.has_queued() {
+            self.call_queued().await;
         }
-        let chunk = self.io.batch.chunk().clone();
-        while self.io.may_lend() {
-            let Some(entry) = self.io.batch.pop() else { break };
-            match entry {
-                Entry::Owned(message) => self.call(message).await,
-                Entry::Range(kind, range) => match lend(&chunk, kind, range) {
-                    Ok(message) => self.call(message).await,
-                    Err(error) => self.io.lending_failed(error),
-                },
-                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
-                    self.io.on_control(control);
-                }
-            }
+        if self.io.may_lend() && !self.io.batch.is_empty() {
+            self.call_batch().await;
         }
-        drop(chunk);
-        self.io.batch.release_chunk();
     }
 
-    /// Calls `on_message`, and goes on with the connection while it is pending.
-    async fn call(&mut self, message: Message<'_>) {
+    async fn call_queued(&mut self) {
         let Self { io, calls, .. } = self;
-        let mut call = pin!(calls.call(message, 0));
-        poll_fn(|cx| {
-            io.session.outbound().awake();
-            if call.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
+        let inbox = calls.session().inbox();
+        let plain = calls.are_plain();
+        while io.may_call()
+            && let Some(run) = inbox.join_inline()
+        {
+            let at_work = AtWork::new(inbox, run);
+            io.callback = Inline::Calling;
+            // What a hold takes back is not there to be claimed.
+            while let Some((message, _)) = at_work.claim() {
+                call!(io, calls, plain, message);
             }
-            io.callback_pending();
-            match io.poll(cx) {
-                Poll::Pending => Poll::Pending,
-                // Over or aborted: the callback is dropped here. `poll` says so again when it is asked next.
-                Poll::Ready(_) => Poll::Ready(()),
+            io.calls_made();
+        }
+        // A holder may have taken what was there: to believe it still there would be to ask for ever.
+        io.reading.set_queued(!inbox.is_empty());
+    }
+
+    async fn call_batch(&mut self) {
+        let Self { io, calls, .. } = self;
+        let chunk = io.batch.chunk().clone();
+        let plain = calls.are_plain();
+        io.callback = Inline::Calling;
+        // Of a call that does not end at once the rest of the batch becomes older messages in the inbox.
+        'batch: loop {
+            while let Some((kind, range)) = io.batch.pop_range() {
+                match lend(&chunk, kind, range) {
+                    Ok(message) => call!(io, calls, plain, message),
+                    Err(error) => {
+                        io.lending_failed(error);
+                        break 'batch;
+                    }
+                }
             }
-        })
-        .await;
-        io.callback_done();
+            match io.batch.pop() {
+                Some(Entry::Owned(message)) => call!(io, calls, plain, message),
+                Some(other) => io.on_control(other),
+                None => break,
+            }
+        }
+        io.calls_made();
+        drop(chunk);
+        io.batch.release_chunk();
     }
 }
 
@@ -241,6 +299,25 @@ impl<C: Connection> Io<C> {
     /// Does all that can be done now.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         self.session.outbound().awake();
+        let wake_up = std::mem::replace(&mut self.turn, WakeUp::Heard);
+        if wake_up == WakeUp::New {
+            self.poll_commands(cx);
+        }
+        self.poll_read(cx);
+        if wake_up == WakeUp::New {
+            self.poll_timers(cx);
+        }
+        self.poll_write(cx);
+        let turn = self.poll_phase(cx);
+        if turn.is_pending() {
+            self.await_messages(cx);
+            self.rearm(cx);
+            self.turn = WakeUp::New;
+        }
+        turn
+    }
+
+    fn poll_commands(&mut self, cx: &mut Context<'_>) {
         while !matches!(self.phase, Phase::Over(_)) {
             match self.commands.poll_next_unpin(cx) {
                 Poll::Ready(Some(command)) => self.on_command(command),
@@ -249,15 +326,21 @@ impl<C: Connection> Io<C> {
                 Poll::Pending => break,
             }
         }
-        self.poll_read(cx);
-        self.poll_timers(cx);
-        self.poll_write(cx);
-        let turn = self.poll_phase(cx);
-        if turn.is_pending() {
-            self.await_messages(cx);
-            self.rearm(cx);
+    }
+
+    /// Polls a callback, and what else there is to do while it is pending. Ready when the callback is done, or to go.
+    fn poll_beside(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut Context<'_>) -> Poll<()>,
+    ) -> Poll<()> {
+        self.session.outbound().awake();
+        if call(cx).is_ready() {
+            return Poll::Ready(());
         }
-        turn
+        self.callback_pending();
+        // Over or aborted: the callback is dropped by who polls it. `poll` says so again when it is asked next.
+        self.poll(cx).map(drop)
     }
 
     fn report(&self, event: SessionEvent) {
@@ -278,7 +361,7 @@ impl<C: Connection> Io<C> {
     }
 
     fn callback_pending(&mut self) {
-        if self.callback == Inline::Idle {
+        if self.callback == Inline::Calling {
             self.callback = Inline::Pending;
             self.queue_batch();
         }
@@ -286,6 +369,12 @@ impl<C: Connection> Io<C> {
 
     fn callback_done(&mut self) {
         if self.callback == Inline::Pending {
+            self.callback = Inline::Calling;
+        }
+    }
+
+    fn calls_made(&mut self) {
+        if self.callback == Inline::Calling {
             self.callback = Inline::Idle;
         }
     }

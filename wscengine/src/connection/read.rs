@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Inline, Io, Phase};
@@ -10,9 +11,9 @@ use crate::dispatch::KeyFn;
 use crate::error::{CloseErrorKind, ReadError, ReadErrorKind};
 use crate::inbox::{Item, Taker, Watch};
 use crate::lifecycle::SessionEvent;
-use crate::message::{CloseCode, CloseFrame, Message};
+use crate::message::{CloseCode, CloseFrame};
 use crate::telemetry;
-use crate::transport::{Connection, Entry, lend};
+use crate::transport::{Connection, Entry, own};
 
 /// What is known about reading.
 pub(super) struct Reading {
@@ -23,7 +24,12 @@ pub(super) struct Reading {
     since_error: Option<u64>,
     /// Survivable read errors reported so far.
     errors: u64,
+    /// Where workers keep an order by key.
     key: Option<KeyFn>,
+    /// Its memory is used again for each batch that goes to the inbox.
+    items: Vec<Item>,
+    /// What the gauge of messages read ahead was last set to.
+    depth: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +51,10 @@ impl Reading {
             queued: false,
             since_error: None,
             errors: 0,
-            key: config.key.clone(),
+            // One worker keeps every order.
+            key: config.key.clone().filter(|_| config.workers > 1),
+            items: Vec::new(),
+            depth: None,
         }
     }
 
@@ -117,7 +126,9 @@ impl<C: Connection> Io<C> {
                 Poll::Ready(Ok(())) => None,
                 Poll::Ready(Err(error)) => Some(error),
             };
-            let _span = telemetry::read(&self.session, self.batch.len(), failed.as_ref()).entered();
+            let _span = telemetry::observes_reads().then(|| {
+                telemetry::read(&self.session, self.batch.len(), failed.as_ref()).entered()
+            });
             self.took_in();
             self.take_replies();
             // A close frame is heeded before anything more is written.
@@ -166,15 +177,26 @@ impl<C: Connection> Io<C> {
                 return false;
             }
         };
-        let level = self.session.inbox().level(Watch::Room, cx);
-        self.reading.set_queued(level.len > 0);
-        self.counters.metrics.read_ahead(level.len);
-        let reads = wanted && level.has_room;
+        let reads = self.has_room(cx) && wanted;
         if reads && matches!(self.reading.state, State::Parked) {
             self.timers.resume(Instant::now());
         }
         self.reading.state = if reads { State::Reading } else { State::Parked };
         reads
+    }
+
+    fn has_room(&mut self, cx: &Context<'_>) -> bool {
+        let mut room = (0, true);
+        // Only this task puts anything in: what was empty is.
+        if self.reading.queued {
+            let level = self.session.inbox().level(Watch::Room, cx);
+            room = (level.len, level.has_room);
+            self.reading.queued = level.len > 0;
+        }
+        if self.reading.depth.replace(room.0) != Some(room.0) {
+            self.counters.metrics.read_ahead(room.0);
+        }
+        room.1
     }
 
     /// Whether the batch can be lent to a callback on this task, without a detour through the inbox.
@@ -212,29 +234,46 @@ impl<C: Connection> Io<C> {
 
     /// Moves what the batch still holds to the inbox.
     pub(super) fn queue_batch(&mut self) {
-        let chunk = self.batch.chunk().clone();
-        while let Some(entry) = self.batch.pop() {
-            match entry {
-                Entry::Owned(message) => self.queue_message(message),
-                Entry::Range(kind, range) => match lend(&chunk, kind, range) {
-                    Ok(message) => self.queue_message(message.into_owned()),
-                    Err(error) => return self.read_failed(error),
-                },
-                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
-                    self.on_control(control);
-                }
+        if !self.batch.is_empty() {
+            let chunk = self.batch.chunk().clone();
+            let mut items = std::mem::take(&mut self.reading.items);
+            let failed = self.collect(&chunk, &mut items);
+            self.append(&mut items);
+            self.reading.items = items;
+            if let Err(error) = failed {
+                return self.read_failed(error);
             }
         }
         self.batch.release_chunk();
     }
 
-    fn queue_message(&mut self, message: Message<'static>) {
-        if matches!(self.phase, Phase::Closing(_)) {
-            return;
+    /// Makes items for the inbox of what the batch still holds.
+    fn collect(&mut self, chunk: &Bytes, items: &mut Vec<Item>) -> Result<(), ReadError> {
+        items.reserve(self.batch.messages());
+        while let Some(entry) = self.batch.pop() {
+            let message = match entry {
+                Entry::Owned(message) => message,
+                Entry::Range(kind, range) => own(chunk, kind, range)?,
+                control @ (Entry::Pong(_) | Entry::Ping | Entry::Close(_)) => {
+                    self.append(items);
+                    self.on_control(control);
+                    continue;
+                }
+            };
+            let key = self.reading.key.as_ref().map_or(0, |key| key(&message));
+            items.push(Item::Message(message, key));
         }
-        let key = self.reading.key.as_ref().map_or(0, |key| key(&message));
-        self.session.inbox().push(Item::Message(message, key));
-        self.reading.queued = true;
+        Ok(())
+    }
+
+    fn append(&mut self, items: &mut Vec<Item>) {
+        if matches!(self.phase, Phase::Closing(_)) {
+            items.clear();
+        }
+        if !items.is_empty() {
+            self.session.inbox().append(items);
+            self.reading.queued = true;
+        }
     }
 
     pub(super) fn on_control(&mut self, entry: Entry) {
@@ -289,7 +328,7 @@ impl<C: Connection> Io<C> {
 
     /// Hands the read error that is next in turn to whoever decides; nothing is called until it has.
     pub(super) fn poll_error(&mut self) {
-        if self.callback == Inline::Pending {
+        if self.callback == Inline::Pending || !self.reading.queued {
             return;
         }
         let Some((error, messages_since)) = self.session.inbox().pop_error() else { return };

@@ -1,11 +1,15 @@
 //! Calling `on_message`: on the connection's own task, or on workers.
 
+use std::any::Any;
+use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -18,7 +22,7 @@ use crate::telemetry;
 
 mod workers;
 
-pub(crate) use workers::{Busy, worker};
+pub(crate) use workers::{AtWork, worker};
 
 /// Gives a message's key: messages of one key are handled in the order they arrived.
 pub(crate) type KeyFn = Arc<dyn Fn(&Message<'_>) -> u64 + Send + Sync>;
@@ -62,16 +66,65 @@ impl<H: Handler> Calls<H> {
         &self.counters
     }
 
+    /// Whether a call needs neither a span nor a clock: then nothing stands between its future and who polls it.
+    #[inline]
+    pub(crate) fn are_plain(&self) -> bool {
+        self.timeout.is_none()
+            && self.counters.metrics.each_message() == EachMessage::Untimed
+            && !telemetry::observes_messages()
+    }
+
+    /// A plain call of `on_message`. It may panic before there is a future.
+    #[inline(always)]
+    pub(crate) fn plain<'a>(
+        &'a self,
+        message: Message<'a>,
+    ) -> impl Future<Output = ()> + Send + 'a {
+        // Not `self.handler.on_message`: an `Arc` is a handler too, and would be one more future around this one.
+        H::on_message(&self.handler, &self.session, message)
+    }
+
+    /// Waits for a plain call that was pending when it was polled just now, and counts how it ends.
+    pub(crate) async fn wait(&self, mut call: Pin<&mut impl Future<Output = ()>>) {
+        let span = Span::none();
+        let mut unfinished = self.unfinished(&span);
+        let mut polled = true;
+        // To poll it twice in one turn would make nothing of a callback that gives way to others.
+        let later =
+            poll_fn(
+                |cx| {
+                    if mem::take(&mut polled) { Poll::Pending } else { call.as_mut().poll(cx) }
+                },
+            );
+        let done = caught(pin!(later)).await;
+        unfinished.done = true;
+        if done.is_err() {
+            self.panicked(&span);
+        }
+    }
+
+    fn unfinished<'a>(&'a self, span: &'a Span) -> Unfinished<'a> {
+        Unfinished { span, counters: &self.counters, done: false }
+    }
+
+    /// A call has panicked. The panic's own message has gone where panics go.
+    #[cold]
+    pub(crate) fn panicked(&self, span: &Span) {
+        Counters::add(&self.counters.panics, 1);
+        telemetry::failed(span, "panic", "on_message panicked");
+        let (session_id, callback) = (self.session.id(), Callback::OnMessage.name());
+        tracing::error!(parent: span, %session_id, callback, "a callback panicked");
+    }
+
     /// Calls `on_message` inside its span; a panic is caught, a call over its time is dropped.
-    pub(crate) async fn call(&self, message: Message<'_>, worker: usize) {
+    pub(crate) async fn observed(&self, message: Message<'_>, worker: usize) {
         let span = telemetry::on_message(&self.session, worker, &message);
         let began = match self.counters.metrics.each_message() {
             EachMessage::Timed => Some(Instant::now()),
             EachMessage::Untimed => None,
         };
-        let mut unfinished = Unfinished { span: &span, counters: &self.counters, done: false };
-        let call = async { self.handler.on_message(&self.session, message).await };
-        let caught = AssertUnwindSafe(call).catch_unwind();
+        let mut unfinished = self.unfinished(&span);
+        let caught = async { caught(pin!(async { self.plain(message).await })).await };
         let done = match self.timeout {
             None => caught.instrument(span.clone()).await,
             Some(limit) => match tokio::time::timeout(limit, caught.instrument(span.clone())).await
@@ -87,12 +140,21 @@ impl<H: Handler> Calls<H> {
             self.counters.metrics.callback(Callback::OnMessage, began.elapsed());
         }
         if done.is_err() {
-            Counters::add(&self.counters.panics, 1);
-            telemetry::failed(&span, "panic", "on_message panicked");
-            let (session_id, callback) = (self.session.id(), Callback::OnMessage.name());
-            tracing::error!(parent: &span, %session_id, callback, "a callback panicked");
+            self.panicked(&span);
         }
     }
+}
+
+/// What a panic leaves.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Waits for a future, and catches its panic. What it was at is the caller's to mend.
+pub(crate) async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Panic> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// Says of a call that is dropped before it has returned that it was.

@@ -4,12 +4,13 @@ mod checks;
 mod taking;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use super::wakes::Sleeper;
 use crate::error::{ReadError, ReadErrorKind, Revoked};
-use crate::inbox::{Inbox, Item, Order, Taker, Watch};
+use crate::inbox::{Inbox, Item, Order, Run, Taker, Watch};
 use crate::lifecycle::HoldId;
 use crate::outbound::QueueLimits;
 
@@ -25,7 +26,7 @@ enum Step {
     Recv(Whose),
     /// Receives the first message whose number has these lowest bits.
     RecvMatching(u8),
-    /// A worker moves: takes a message, or comes to its end with it.
+    /// A worker moves: joins a run, claims a message of it, or leaves it.
     Work(u8),
     Level(bool),
     PopError,
@@ -69,10 +70,10 @@ enum Kind {
     Error,
 }
 
-/// A worker: the key of the message that it handles, if any.
+/// A worker: the run that it is at, if any.
 #[derive(Debug, Default)]
 struct Worker {
-    busy: Option<u64>,
+    busy: Option<Arc<Run>>,
     sleeper: Sleeper,
 }
 
@@ -204,20 +205,25 @@ impl Plain {
         self.queue.push_back(Kind::Message { number, len, key });
     }
 
-    fn running(&self) -> Vec<u64> {
-        self.workers.iter().filter_map(|worker| worker.busy).collect()
+    fn running(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.busy.is_some()).count()
     }
 
-    /// Which message a worker may take.
+    /// Which message a worker may take that is at no run.
     fn takeable(&self, order: Order) -> Option<usize> {
+        let keys: Vec<_> =
+            self.workers.iter().filter_map(|worker| worker.busy.as_ref()?.key).collect();
+        self.first(|key| order == Order::Free || !keys.contains(&key))
+    }
+
+    /// The first message, before any error, with a key that will do, if messages go to `on_message`.
+    fn first(&self, mut may_run: impl FnMut(u64) -> bool) -> Option<usize> {
         if self.taker != Taker::OnMessage {
             return None;
         }
-        let running = self.running();
-        let may_run = |key: &u64| order == Order::Free || !running.contains(key);
         for (at, kind) in self.queue.iter().enumerate() {
             match kind {
-                Kind::Message { key, .. } if may_run(key) => return Some(at),
+                Kind::Message { key, .. } if may_run(*key) => return Some(at),
                 Kind::Message { .. } => {}
                 Kind::Error => return None,
             }
@@ -250,7 +256,7 @@ impl Plain {
         self.had_error = self.error_is_next();
         assert_eq!(
             (level.len, level.running, level.has_room),
-            (self.queue.len(), self.running().len(), self.has_room())
+            (self.queue.len(), self.running(), self.has_room())
         );
     }
 
@@ -265,7 +271,7 @@ impl Plain {
     }
 
     fn error_is_next(&self) -> bool {
-        let at_rest = self.taker == Taker::OnMessage && self.running().is_empty();
+        let at_rest = self.taker == Taker::OnMessage && self.running() == 0;
         at_rest && self.queue.front() == Some(&Kind::Error)
     }
 

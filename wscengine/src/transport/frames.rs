@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::{Batch, Entry, Limits};
+use super::{Batch, Limits, Slot};
 use crate::message::MessageKind;
 
 /// The most messages that one call takes, so that what follows a read gets its turn.
@@ -43,6 +43,7 @@ impl Batch {
         if self.is_lent() {
             return 0;
         }
+        self.forget_taken();
         let max = limits.frame.min(limits.message);
         let (mut end, mut taken, mut payload_bytes) = (0, 0, 0);
         while taken < MAX_MESSAGES
@@ -52,7 +53,7 @@ impl Batch {
             end = start + len;
             taken += 1;
             payload_bytes += len;
-            self.entries.push_back(Entry::Range(kind, start..end));
+            self.add(Slot::Range(kind, start, end));
         }
         if taken > 0 {
             self.ranges = taken;

@@ -1,6 +1,7 @@
 //! Workers: what `on_message` may rely on with one and with many of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 use wscengine::{Message, MessageKind};
@@ -178,4 +179,102 @@ async fn keyed_messages_on_many_threads_are_handled_once_each_and_in_order() {
         assert_eq!(of_key, (0..500).map(|number| format!("{key}{number}")).collect::<Vec<_>>());
     }
     rig.stop().await;
+}
+
+/// Each of the two blocks its thread until the other one is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn callbacks_that_block_their_threads_run_in_parallel_on_a_multi_thread_runtime() {
+    let both = Arc::new(std::sync::Barrier::new(2));
+    let meets = both.clone();
+    let probe = Probe::default().on_message(move |_, _| {
+        meets.wait();
+        std::future::ready(())
+    });
+    let rig = start_with(probe, |builder| builder.workers(2)).await;
+    for _ in 0..20 {
+        rig.peer.send("met");
+    }
+    within_real(rig.journal.until_messages(20)).await;
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_takes_back_in_order_what_workers_were_handed_and_did_not_begin() {
+    let probe = Probe::default().on_message(|_, _| std::future::pending());
+    let rig = start_with(probe, |builder| builder.workers(2)).await;
+    for number in 0..50 {
+        rig.peer.send(number.to_string());
+    }
+    rig.journal.until_messages(2).await;
+    settle().await;
+    let mut held = crate::support::within(rig.engine.pause()).await.unwrap();
+    for number in 2..50 {
+        let message = crate::support::within(held.recv()).await.unwrap();
+        assert_eq!(message.text(), Some(&*number.to_string()));
+    }
+}
+
+/// `ORDERED_MESSAGES=10000000 cargo test --release .. no_message_overtakes` is the long run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_message_overtakes_another_of_its_key_while_callbacks_take_their_time_unevenly() {
+    const KEYS: usize = 61;
+    let count: usize =
+        std::env::var("ORDERED_MESSAGES").map_or(20_000, |count| count.parse().unwrap());
+    let seen: Arc<[AtomicUsize; KEYS]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
+    let (handled, inversions) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let handler = Uneven { seen, handled: handled.clone(), inversions: inversions.clone() };
+    let (transport, mut server) = wscengine::testing::memory::transport();
+    let engine = wscengine::Engine::builder(transport, handler)
+        .url("ws://localhost/")
+        .workers(4)
+        .ordered_by(|message: &Message<'_>| numbers(message).0)
+        .build()
+        .unwrap()
+        .start();
+    let (engine, peer) = tokio::join!(engine, server.accept());
+    let engine = engine.unwrap();
+    for sent in 0..count {
+        // Uneven keys too: a third of all messages is of one.
+        peer.send(format!("{} {sent}", if sent % 3 == 0 { 0 } else { sent % KEYS }));
+        while sent % 1_000 == 0 && sent > handled.load(Ordering::Acquire) + 10_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while handled.load(Ordering::Acquire) < count {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(inversions.load(Ordering::Relaxed), 0, "inversions among {count} messages");
+    engine.stop().await;
+
+    /// The key, and the number in the order of all.
+    fn numbers(message: &Message<'_>) -> (usize, usize) {
+        let (key, number) = message.text().unwrap().split_once(' ').unwrap();
+        (key.parse().unwrap(), number.parse().unwrap())
+    }
+
+    struct Uneven {
+        /// The last number of each key.
+        seen: Arc<[AtomicUsize; KEYS]>,
+        handled: Arc<AtomicUsize>,
+        inversions: Arc<AtomicUsize>,
+    }
+
+    impl wscengine::Handler for Uneven {
+        async fn on_message(&self, _: &wscengine::Session, message: Message<'_>) {
+            let (key, number) = numbers(&message);
+            let seen = &self.seen[key];
+            // Larger than any number while a callback of this key runs.
+            if seen.swap(usize::MAX, Ordering::AcqRel) > number {
+                self.inversions.fetch_add(1, Ordering::Relaxed);
+            }
+            for _ in 0..number % 7 % 4 {
+                tokio::task::yield_now().await;
+            }
+            if number % 13 == 0 {
+                std::hint::black_box((0..2_000_u64).sum::<u64>());
+            }
+            seen.store(number, Ordering::Release);
+            self.handled.fetch_add(1, Ordering::Release);
+        }
+    }
 }

@@ -43,7 +43,7 @@ impl Plain {
         let half = QueueLimits { messages: self.limits.messages / 2, bytes: self.limits.bytes / 2 };
         let below = self.queue.len() <= half.messages && self.bytes() <= half.bytes;
         match self.watch {
-            Watch::Rest => assert!(!self.running().is_empty(), "all rest, and the reader sleeps"),
+            Watch::Rest => assert!(self.running() > 0, "all rest, and the reader sleeps"),
             Watch::Room => {
                 let room = below || self.queue.is_empty();
                 assert!(!(self.was_full && room), "there is room, and the reader sleeps");

@@ -5,16 +5,27 @@ use std::task::Poll;
 use super::super::wakes::Sleeper;
 use super::{Kind, Plain};
 use crate::error::{RecvError, Revoked};
-use crate::inbox::{Order, Taker};
+use crate::inbox::{Order, Run, Taker};
 use crate::lifecycle::HoldId;
 use crate::message::Message;
 
+/// Whether there was a message to claim.
+#[derive(Clone, Copy, Debug)]
+enum Claim {
+    Got,
+    Nothing,
+}
+
 impl Plain {
     pub(super) fn work(&mut self, at: usize) {
-        if let Some(key) = self.workers[at].busy.take() {
+        if let Some(run) = self.workers[at].busy.take() {
             // It asks for more when it gets its next turn.
             self.workers[at].sleeper = Sleeper::default();
-            return self.inbox.rest(key);
+            match self.claim(&run) {
+                Claim::Got => self.workers[at].busy = Some(run),
+                Claim::Nothing => drop(self.inbox.leave(&run)),
+            }
+            return;
         }
         let expected = self.takeable(self.order);
         let inbox = &self.inbox;
@@ -22,24 +33,38 @@ impl Plain {
         match (polled, expected) {
             (Poll::Pending, None) => assert!(!self.ended, "a worker stays"),
             (Poll::Ready(None), _) => assert!(self.ended, "a worker goes"),
-            (Poll::Ready(Some(work)), Some(expected)) => {
-                self.took(&work.message, expected);
-                self.workers[at].busy = Some(work.key);
+            (Poll::Ready(Some(work)), Some(_)) => {
+                let taken = self.workers.iter().filter_map(|worker| worker.busy.as_ref()?.key);
+                assert!(!taken.into_iter().any(|key| Some(key) == work.run.key), "two of one key");
+                self.workers[at].busy = Some(work.run);
             }
             (polled, expected) => panic!("{polled:?} in place of {expected:?}"),
         }
     }
 
-    /// Without workers, the reading task handles the message itself.
+    /// A worker claims the next message of its run: the first of all, or the first of its key.
+    fn claim(&mut self, run: &Run) -> Claim {
+        let expected = self.first(|key| run.key.is_none_or(|own| own == key));
+        let Some(claimed) = run.claim() else { return Claim::Nothing };
+        let message = claimed.message.into_owned();
+        if claimed.makes_room {
+            self.inbox.made_room();
+        }
+        self.took(&message, expected.expect("a message where there is none"));
+        Claim::Got
+    }
+
+    /// Without workers, the reading task handles the messages itself.
     pub(super) fn work_inline(&mut self) {
         let expected = self.takeable(Order::Free);
-        match (self.inbox.pop_inline(), expected) {
-            (Some((message, key)), Some(expected)) => {
-                self.took(&message, expected);
-                self.inbox.rest(key);
+        let run = self.inbox.join_inline();
+        assert_eq!(run.is_some(), expected.is_some());
+        if let Some(run) = run {
+            // It may be stopped in the middle, so not all are claimed at once.
+            for _ in 0..3 {
+                self.claim(&run);
             }
-            (None, None) => {}
-            (got, expected) => panic!("{got:?} in place of {expected:?}"),
+            self.inbox.leave(&run);
         }
     }
 

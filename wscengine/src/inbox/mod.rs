@@ -1,9 +1,14 @@
 //! What was read and waits to be taken: by `on_message`, or by whoever holds the connection.
 //!
-//! One queue for both, so that a hold that comes or goes neither loses nor reorders anything.
+//! One queue for both, so that a hold that comes or goes neither loses nor reorders anything. Workers are handed many
+//! messages at a time, and claim one after the other of them without a lock; when a hold begins, those that nobody has
+//! claimed come back.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod hands;
+mod queue;
+mod run;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{ReadError, RecvError, Revoked};
@@ -11,15 +16,10 @@ use crate::lifecycle::HoldId;
 use crate::message::Message;
 use crate::outbound::QueueLimits;
 
-/// What was read.
-#[derive(Debug)]
-pub(crate) enum Item {
-    /// With its key, where workers keep an order by key.
-    Message(Message<'static>, u64),
-    /// A read that failed in a way that the connection survives, and the number of good messages since the one
-    /// before it.
-    Error(ReadError, Option<u64>),
-}
+use hands::Hands;
+pub(crate) use queue::Item;
+use queue::Queue;
+pub(crate) use run::{Claimed, Run};
 
 /// Who may take messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +46,13 @@ pub(crate) enum Order {
 }
 
 struct Inner {
-    queue: VecDeque<Item>,
-    bytes: usize,
-    /// How many errors wait.
-    errors: usize,
+    /// What nobody was handed.
+    queue: Queue,
+    /// What workers were handed: older than all that is in the queue.
+    hands: Hands,
     taker: Taker,
     /// The hold that was taken back last, and why.
     revoked: Option<(HoldId, Revoked)>,
-    /// Keys of the messages that workers handle at present; one entry each, 0 where there are no keys.
-    running: Vec<u64>,
     holder: Option<Waker>,
     workers: Vec<Waker>,
     /// The task that reads: woken when there is room again and when workers come to rest.
@@ -74,15 +72,14 @@ enum Input {
     Ended,
 }
 
-/// A message for a worker.
+/// Messages for a worker.
 #[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) message: Message<'static>,
-    pub(crate) key: u64,
+    pub(crate) run: Arc<Run>,
     pub(crate) woken: Woken,
 }
 
-/// Whom a worker woke when it took a message.
+/// Whom a worker woke when it took messages or was done with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
     Nobody,
@@ -103,6 +100,7 @@ pub(crate) enum Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
     pub(crate) len: usize,
+    /// Workers that are not at rest.
     pub(crate) running: usize,
     pub(crate) has_room: bool,
 }
@@ -110,12 +108,10 @@ pub(crate) struct Level {
 impl Inbox {
     pub(crate) fn new(limits: QueueLimits, order: Order) -> Self {
         let inner = Inner {
-            queue: VecDeque::new(),
-            bytes: 0,
-            errors: 0,
+            queue: Queue::default(),
+            hands: Hands::default(),
             taker: Taker::Nobody,
             revoked: None,
-            running: Vec::new(),
             holder: None,
             workers: Vec::new(),
             reader: None,
@@ -127,18 +123,26 @@ impl Inbox {
 
     /// Appends what was read.
     pub(crate) fn push(&self, item: Item) {
-        let waker = {
+        self.append(&mut vec![item]);
+    }
+
+    /// Appends what was read, all of it.
+    pub(crate) fn append(&self, items: &mut Vec<Item>) {
+        let wakers = {
             let mut inner = self.lock();
-            inner.bytes += item.len();
-            inner.errors += item.is_error();
-            inner.queue.push_back(item);
+            let count = items.len();
+            inner.queue.append(items);
             match inner.taker {
-                Taker::Holder(_) => inner.holder.take(),
-                Taker::OnMessage => inner.workers.pop(),
-                Taker::Nobody => None,
+                Taker::Holder(_) => inner.holder.take().into_iter().collect(),
+                // As many as may find something to do.
+                Taker::OnMessage => {
+                    let idle = inner.workers.len();
+                    inner.workers.split_off(idle - idle.min(count))
+                }
+                Taker::Nobody => Vec::new(),
             }
         };
-        wake(waker);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Says who may take from now on.
@@ -146,6 +150,9 @@ impl Inbox {
         let wakers = {
             let mut inner = self.lock();
             inner.taker = taker;
+            if taker != Taker::OnMessage {
+                inner.take_back();
+            }
             let mut wakers = std::mem::take(&mut inner.workers);
             wakers.extend(inner.holder.take());
             wakers
@@ -182,9 +189,9 @@ impl Inbox {
     /// How things stand; the task is woken when what it watches for has changed.
     pub(crate) fn level(&self, watch: Watch, cx: &Context<'_>) -> Level {
         let mut inner = self.lock();
-        let has_room = inner.has_room(self.limits);
+        let mut has_room = inner.has_room(self.limits);
         let wanted = match watch {
-            Watch::Room => !has_room || inner.errors > 0,
+            Watch::Room => !has_room || inner.queue.errors() > 0,
             Watch::Rest => true,
         };
         inner.watch = watch;
@@ -193,84 +200,91 @@ impl Inbox {
             (reader @ None, true) => *reader = Some(cx.waker().clone()),
             (reader, false) => *reader = None,
         }
-        Level { len: inner.queue.len(), running: inner.running.len(), has_room }
+        if !has_room {
+            inner.mark(self.limits);
+            // It may have been made just before.
+            has_room = inner.has_room(self.limits);
+        }
+        Level { len: inner.len(), running: inner.hands.at_work(), has_room }
     }
 
-    /// Takes the first message for the one worker that runs on the reading task itself; [`rest`](Self::rest) follows.
-    pub(crate) fn pop_inline(&self) -> Option<(Message<'static>, u64)> {
-        self.lock().take_work(Order::Free)
+    /// Takes the first messages for the one worker that runs on the reading task itself; [`leave`](Self::leave) follows.
+    pub(crate) fn join_inline(&self) -> Option<Arc<Run>> {
+        self.lock().join(Order::Free)
     }
 
-    /// Takes the first message that a worker may handle: with keys, the first whose key nobody works on.
+    /// Takes messages that a worker may handle: the first ones, for all workers; or, with keys, some of a key that
+    /// nobody works on.
     ///
-    /// `None` when the session is over. The caller says [`rest`](Self::rest) when it has handled the message.
+    /// `None` when the session is over. The caller says [`leave`](Self::leave) when it finds no more in the run.
     pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<Option<Work>> {
-        let (work, reader) = {
+        let (run, reader) = {
             let mut inner = self.lock();
             if inner.input == Input::Ended {
                 return Poll::Ready(None);
             }
-            let work = inner.take_work(self.order);
-            if work.is_none() {
+            let run = inner.join(self.order);
+            if run.is_none() {
                 inner.workers.push(cx.waker().clone());
             }
             let reader = inner.reader_for_room(self.limits);
-            (work, reader)
+            (run, reader)
         };
-        let woken = if reader.is_some() { Woken::Reader } else { Woken::Nobody };
-        wake(reader);
-        match work {
-            Some((message, key)) => Poll::Ready(Some(Work { message, key, woken })),
+        let woken = wake_reader(reader);
+        match run {
+            Some(run) => Poll::Ready(Some(Work { run, woken })),
             None => Poll::Pending,
         }
     }
 
-    /// A worker has handled its message.
-    pub(crate) fn rest(&self, key: u64) {
-        let reader = {
+    /// A worker is done with a run.
+    pub(crate) fn leave(&self, run: &Arc<Run>) -> Woken {
+        let (worker, reader) = {
             let mut inner = self.lock();
-            if let Some(at) = inner.running.iter().position(|running| *running == key) {
-                inner.running.swap_remove(at);
-            }
-            if inner.running.is_empty() { inner.reader.take() } else { None }
+            // One that was dropped in the middle has left something for another.
+            let worker = if inner.hands.leave(run) { inner.workers.pop() } else { None };
+            let at_rest = inner.hands.at_work() == 0;
+            let reader =
+                if at_rest { inner.take_reader() } else { inner.reader_for_room(self.limits) };
+            (worker, reader)
         };
-        wake(reader);
+        wake(worker);
+        wake_reader(reader)
+    }
+
+    /// A claim has made room.
+    #[cold]
+    pub(crate) fn made_room(&self) -> Woken {
+        let reader = self.lock().reader_for_room(self.limits);
+        wake_reader(reader)
     }
 
     /// Takes the read error that is next in turn, when all before it is handled.
     pub(crate) fn pop_error(&self) -> Option<(ReadError, Option<u64>)> {
         let mut inner = self.lock();
-        if inner.taker != Taker::OnMessage || !inner.running.is_empty() {
+        if inner.taker != Taker::OnMessage || inner.hands.at_work() > 0 || inner.hands.len() > 0 {
             return None;
         }
-        match inner.queue.front() {
-            Some(Item::Error(..)) => match inner.pop() {
-                Some(Item::Error(error, since)) => Some((error, since)),
-                Some(Item::Message(..)) | None => None,
-            },
-            Some(Item::Message(..)) | None => None,
-        }
+        inner.queue.pop_error()
     }
 
     /// Gives up everything that waits, and says how many messages that were.
     pub(crate) fn clear(&self) -> usize {
         let mut inner = self.lock();
-        let messages = inner.queue.iter().filter(|item| matches!(item, Item::Message(..))).count();
-        inner.queue.clear();
-        inner.bytes = 0;
-        inner.errors = 0;
-        messages
+        inner.take_back();
+        let cleared = std::mem::take(&mut inner.queue);
+        cleared.len() - cleared.errors()
     }
 
     /// How many messages wait.
     pub(crate) fn waiting(&self) -> usize {
         let inner = self.lock();
-        inner.queue.len() - inner.errors
+        inner.len() - inner.queue.errors()
     }
 
     /// Whether anything waits, an error perhaps.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().queue.is_empty()
+        self.lock().len() == 0
     }
 
     /// Nothing more will come: a holder is told so when it has received what is here.
@@ -289,6 +303,7 @@ impl Inbox {
             let mut inner = self.lock();
             inner.input = Input::Ended;
             inner.taker = Taker::Nobody;
+            inner.take_back();
             let mut wakers = std::mem::take(&mut inner.workers);
             wakers.extend(inner.holder.take());
             wakers
@@ -305,7 +320,7 @@ impl Inbox {
         let (item, reader) = {
             let mut inner = self.lock();
             inner.check(hold)?;
-            let item = inner.pop();
+            let item = inner.queue.remove(0);
             if item.is_none() && inner.input != Input::More {
                 return Poll::Ready(Err(Revoked::ConnectionEnded.into()));
             }
@@ -367,17 +382,6 @@ impl Input {
 }
 
 impl Inner {
-    fn pop(&mut self) -> Option<Item> {
-        self.remove(0)
-    }
-
-    fn remove(&mut self, at: usize) -> Option<Item> {
-        let item = self.queue.remove(at)?;
-        self.bytes -= item.len();
-        self.errors -= item.is_error();
-        Some(item)
-    }
-
     /// Ends a hold, if it is the one that there is; gives who is to be woken.
     fn let_go(&mut self, hold: HoldId) -> Option<Waker> {
         if self.taker != Taker::Holder(hold) {
@@ -395,46 +399,61 @@ impl Inner {
         }
     }
 
+    /// Messages and errors that nobody has taken.
+    fn len(&self) -> usize {
+        self.queue.len() + self.hands.len()
+    }
+
+    fn all_bytes(&self) -> usize {
+        self.queue.bytes() + self.hands.bytes()
+    }
+
     fn has_room(&self, limits: QueueLimits) -> bool {
-        self.queue.is_empty() || (self.queue.len() < limits.messages && self.bytes < limits.bytes)
+        let len = self.len();
+        len == 0 || (len < limits.messages && self.all_bytes() < limits.bytes)
     }
 
-    /// The reader, if it waits for room and is to be told that there is some: at half, so that it reads in batches.
+    /// The reader, if it waits for room and there is some.
     fn reader_for_room(&mut self, limits: QueueLimits) -> Option<Waker> {
-        let enough = self.queue.is_empty()
-            || (self.queue.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2);
-        (enough && self.watch == Watch::Room).then(|| self.reader.take()).flatten()
+        if self.watch != Watch::Room || self.reader.is_none() {
+            return None;
+        }
+        let has_room = |inner: &Self| is_room(inner.len(), inner.all_bytes(), limits);
+        if !has_room(self) {
+            self.mark(limits);
+            // It may have been made just before.
+            if !has_room(self) {
+                return None;
+            }
+        }
+        self.take_reader()
     }
 
-    fn take_work(&mut self, order: Order) -> Option<(Message<'static>, u64)> {
+    fn take_reader(&mut self) -> Option<Waker> {
+        let reader = self.reader.take()?;
+        self.hands.unmark();
+        Some(reader)
+    }
+
+    /// Has the claim told that makes the room that the reader waits for.
+    fn mark(&self, limits: QueueLimits) {
+        let (len, bytes) = (self.queue.len(), self.queue.bytes());
+        self.hands.mark(|hand, hand_bytes| is_room(len + hand, bytes + hand_bytes, limits));
+    }
+
+    fn join(&mut self, order: Order) -> Option<Arc<Run>> {
         if self.taker != Taker::OnMessage {
             return None;
         }
-        let at = match order {
-            Order::Free => 0,
-            Order::ByKey => self.first_free()?,
-        };
-        // An error waits until all before it is handled: see `pop_error`.
-        if !matches!(self.queue.get(at), Some(Item::Message(..))) {
-            return None;
-        }
-        match self.remove(at) {
-            Some(Item::Message(message, key)) => {
-                self.running.push(key);
-                Some((message, key))
-            }
-            Some(Item::Error(..)) | None => None,
+        match order {
+            Order::Free => self.hands.join(&mut self.queue),
+            Order::ByKey => self.hands.join_keyed(&mut self.queue),
         }
     }
 
-    /// The first message, before any error, whose key nobody works on. A key that nobody works on has no earlier
-    /// message in the queue, or that one would have been found.
-    fn first_free(&self) -> Option<usize> {
-        let before_error = self.queue.iter().take_while(|item| matches!(item, Item::Message(..)));
-        before_error.enumerate().find_map(|(at, item)| match item {
-            Item::Message(_, key) if !self.running.contains(key) => Some(at),
-            Item::Message(..) | Item::Error(..) => None,
-        })
+    /// What was handed out and nobody has claimed is in the queue again.
+    fn take_back(&mut self) {
+        self.hands.take_back(&mut self.queue);
     }
 
     fn take_matching(
@@ -448,7 +467,7 @@ impl Inner {
                 Item::Error(..) => true,
             };
             if wanted {
-                return Some(match self.remove(*seen)? {
+                return Some(match self.queue.remove(*seen)? {
                     Item::Message(message, _) => Ok(message),
                     Item::Error(error, _) => Err(error.into()),
                 });
@@ -459,16 +478,18 @@ impl Inner {
     }
 }
 
-impl Item {
-    fn len(&self) -> usize {
-        match self {
-            Self::Message(message, _) => message.len(),
-            Self::Error(..) => 0,
-        }
-    }
+/// Whether a reader that waits for room is to be told that there is some: at half, so that it reads in batches.
+fn is_room(len: usize, bytes: usize, limits: QueueLimits) -> bool {
+    len == 0 || (len <= limits.messages / 2 && bytes <= limits.bytes / 2)
+}
 
-    fn is_error(&self) -> usize {
-        usize::from(matches!(self, Self::Error(..)))
+fn wake_reader(reader: Option<Waker>) -> Woken {
+    match reader {
+        Some(reader) => {
+            reader.wake();
+            Woken::Reader
+        }
+        None => Woken::Nobody,
     }
 }
 
