@@ -73,7 +73,12 @@ enum Cores {
 /// Measures, prints the tables and keeps the figures.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let args = &if args.quick {
-        Args { reps: 1, two_core_reps: 1, seconds: 0.3, ..args.clone() }
+        Args {
+            reps: args.reps.min(1),
+            two_core_reps: args.two_core_reps.min(1),
+            seconds: 0.3,
+            ..args.clone()
+        }
     } else {
         args.clone()
     };
