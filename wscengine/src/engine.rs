@@ -263,7 +263,9 @@ impl Engine {
 
     /// Counters since the start, over all sessions. Each is exact; all together they are of no single moment.
     pub fn stats(&self) -> Stats {
-        self.inner.counters.snapshot()
+        let outbox = self.inner.outbox.as_ref();
+        let outbox_not_sent = outbox.map_or(0, |outbox| outbox.not_sent());
+        Stats { outbox_not_sent, ..self.inner.counters.snapshot() }
     }
 
     /// A handle that may be kept anywhere, a handler included: it does not keep the engine alive.

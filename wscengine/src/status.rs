@@ -182,6 +182,9 @@ pub struct Stats {
     pub messages_sent: u64,
     /// Payload bytes of messages given to the transport.
     pub bytes_sent: u64,
+    /// Messages that the [`Outbox`](crate::Outbox) accepted and that were never given to a transport: too old, displaced
+    /// by newer ones, of a session that ended, or left when the engine stopped.
+    pub outbox_not_sent: u64,
     /// Callbacks that panicked.
     pub panics: u64,
     /// Callbacks that were dropped before they returned: over their time, or because of a stop or a loss.
@@ -267,6 +270,8 @@ impl Counters {
             bytes_received: get(&self.bytes_received),
             messages_sent: get(&self.messages_sent),
             bytes_sent: get(&self.bytes_sent),
+            // The outbox counts them.
+            outbox_not_sent: 0,
             panics: get(&self.panics),
             dropped_callbacks: get(&self.dropped_callbacks),
             round_trip: (round_trip > 0).then(|| Duration::from_nanos(round_trip)),

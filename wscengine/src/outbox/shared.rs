@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -26,6 +27,8 @@ pub(crate) struct SharedOutbox {
     defaults: Outbox,
     /// Told when a message expires before all others.
     sooner: Notify,
+    /// Messages that were accepted and not sent.
+    not_sent: AtomicU64,
 }
 
 struct Inner {
@@ -70,7 +73,12 @@ impl SharedOutbox {
     pub(crate) fn new(defaults: Outbox) -> Self {
         let inner =
             Inner { backlog: Backlog::new(defaults.limits, defaults.overflow), writer: None };
-        Self { inner: Mutex::new(inner), defaults, sooner: Notify::new() }
+        Self {
+            inner: Mutex::new(inner),
+            defaults,
+            sooner: Notify::new(),
+            not_sent: AtomicU64::new(0),
+        }
     }
 
     /// Takes a message whose fate nobody asks for. Waits for room while a session is open.
@@ -122,7 +130,7 @@ impl SharedOutbox {
     /// Nothing more can be sent in the session.
     pub(crate) fn over(&self, epoch: Epoch) {
         let dropped = self.lock().backlog.over(epoch);
-        tell(dropped);
+        self.tell(dropped);
     }
 
     /// The engine is to stop: nothing more is taken.
@@ -134,7 +142,7 @@ impl SharedOutbox {
     /// The engine has stopped.
     pub(crate) fn give_up(&self) {
         let dropped = self.lock().backlog.give_up(SendErrorKind::Stopped);
-        tell(dropped);
+        self.tell(dropped);
     }
 
     /// Takes the next message that is to be sent in this session. It is given to the transport at once.
@@ -147,13 +155,18 @@ impl SharedOutbox {
             }
             inner.backlog.pop(Instant::now().into_std(), epoch, &mut dropped)
         };
-        tell(dropped);
+        self.tell(dropped);
         let Letter { message, receipt, .. } = letter?;
         let mut handed = HandedOver { message, receipt };
         if let Some(receipt) = &mut handed.receipt {
             receipt.hand_over(session);
         }
         Some(handed)
+    }
+
+    /// How many messages were accepted and not sent.
+    pub(crate) fn not_sent(&self) -> u64 {
+        self.not_sent.load(Ordering::Relaxed)
     }
 
     /// Whether something is to be sent in this session.
@@ -187,7 +200,7 @@ impl SharedOutbox {
                     () = sleep_until(at) => {
                         let now = Instant::now().max(at).into_std();
                         let dropped = self.lock().backlog.expire(now);
-                        tell(dropped);
+                        self.tell(dropped);
                     }
                     () = sooner => {}
                 },
@@ -239,8 +252,26 @@ impl SharedOutbox {
             self.sooner.notify_one();
         }
         wake(writer);
-        tell(dropped);
+        self.tell(dropped);
         entered
+    }
+
+    /// Tells the senders of these messages, and those who wait for their room. Of one whose fate nobody asked for the log
+    /// tells, or it would vanish without a word.
+    fn tell(&self, dropped: Dropped<Option<Receipt>>) {
+        self.not_sent.fetch_add(dropped.letters.len() as u64, Ordering::Relaxed);
+        let mut unasked = None;
+        for (letter, kind) in dropped.letters {
+            match letter.receipt {
+                Some(receipt) => receipt.not_sent(SendError::returning(kind, letter.message)),
+                // All that is dropped at once is dropped for the same reason.
+                None => unasked.get_or_insert((0_u64, kind)).0 += 1,
+            }
+        }
+        if let Some((messages, reason)) = unasked {
+            tracing::warn!(messages, %reason, "messages in the outbox were not sent");
+        }
+        wake(dropped.wakers);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -297,16 +328,6 @@ impl Drop for Enqueue<'_> {
             wake(wakers);
         }
     }
-}
-
-/// Tells the senders of these messages, and those who wait for their room.
-fn tell(dropped: Dropped<Option<Receipt>>) {
-    for (letter, kind) in dropped.letters {
-        if let Some(receipt) = letter.receipt {
-            receipt.not_sent(SendError::returning(kind, letter.message));
-        }
-    }
-    wake(dropped.wakers);
 }
 
 fn wake(wakers: impl IntoIterator<Item = Waker>) {

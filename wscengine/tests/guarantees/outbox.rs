@@ -249,3 +249,17 @@ async fn without_an_outbox_nothing_is_held() {
     assert_at_once(took);
     assert_eq!(result.unwrap_err().kind(), SendErrorKind::NotConnected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_sent_is_counted_whether_or_not_anybody_asks_for_its_fate() {
+    let outbox = Outbox::new().max_age(secs(2)).capacity(2, 100).overflow(Overflow::DropOldest);
+    let rig = start_outbox(outbox).await;
+    cut(&rig).await;
+    for text in ["1", "2", "3"] {
+        rig.engine.send(text).await.unwrap();
+    }
+    assert_eq!(rig.engine.stats().outbox_not_sent, 1, "displaced");
+    let asked = enqueue(&rig.engine, "4").await;
+    assert_eq!(not_sent(within(asked).await), (SendErrorKind::Expired, "4".to_owned()));
+    assert_eq!(rig.engine.stats().outbox_not_sent, 4, "two displaced, two too old");
+}
