@@ -24,8 +24,11 @@ pub(super) struct Writing {
     unflushed: Vec<Flushed>,
     /// The same of messages from the outbox.
     receipts: Vec<Receipt>,
-    /// Messages the transport was given since its last complete flush.
+    /// Messages the transport was given since its last complete flush, and their bytes.
     unflushed_messages: usize,
+    unflushed_bytes: usize,
+    /// How many messages of the outbox may go out before it is the turn of the queue.
+    outbox_turn: usize,
     flush_wanted: bool,
     /// Messages given up so far.
     unsent: usize,
@@ -50,6 +53,8 @@ impl Writing {
             unflushed: Vec::new(),
             receipts: Vec::new(),
             unflushed_messages: 0,
+            unflushed_bytes: 0,
+            outbox_turn: 0,
             flush_wanted: false,
             unsent: 0,
             stalled: None,
@@ -87,6 +92,18 @@ impl Writing {
         self.out.is_empty() && !self.flush_wanted
     }
 
+    /// The transport is given a message.
+    fn gave(&mut self, len: usize) {
+        self.flush_wanted = true;
+        self.unflushed_messages += 1;
+        self.unflushed_bytes = self.unflushed_bytes.saturating_add(len);
+    }
+
+    /// Whether all that the transport was given is to go out before it is given more.
+    fn flush_is_due(&self) -> bool {
+        self.unflushed_messages >= MOST_UNFLUSHED || self.unflushed_bytes >= MOST_UNFLUSHED_BYTES
+    }
+
     /// Whether the socket has taken something since it was last looked at; the clock then starts anew.
     pub(super) fn moved_on(&mut self, written: u64, now: Instant) -> bool {
         match &mut self.stalled {
@@ -105,8 +122,13 @@ impl Writing {
     }
 }
 
+/// How much the transport is given at most without a complete flush. While senders are quicker than the socket there is
+/// always more to write, and nobody would ever hear that his message was written.
+const MOST_UNFLUSHED: usize = 1024;
+const MOST_UNFLUSHED_BYTES: usize = 256 << 10;
+
 /// How many messages of the outbox are written before it is the turn of others.
-const OUTBOX_AT_ONCE: u64 = 1024;
+const OUTBOX_AT_ONCE: usize = 1024;
 
 /// How often one wake-up takes from the queue before others get their turn.
 const TAKES_PER_POLL: usize = 8;
@@ -154,18 +176,28 @@ impl<C: Connection> Io<C> {
             return Poll::Ready(Ok(()));
         }
         for _ in 0..TAKES_PER_POLL {
+            if self.writing.flush_is_due() {
+                ready!(self.poll_flush(cx))?;
+            }
             if self.writing.out.is_empty() {
-                self.session.outbound().take(&mut self.writing.out);
+                ready!(self.poll_outbox(cx))?;
+                self.take_queued();
             }
             if self.writing.out.is_empty() && !self.outbox_has_messages() {
                 return Poll::Ready(Ok(()));
             }
             self.counters.metrics.send_queue(self.writing.out.len());
             ready!(self.poll_out(cx))?;
-            ready!(self.poll_outbox(cx))?;
         }
         cx.waker().wake_by_ref();
         Poll::Ready(Ok(()))
+    }
+
+    /// Takes what is queued. It goes out before what the outbox has now, and that before what is queued later: neither
+    /// can keep the other waiting for ever, and what `on_open` sent comes first.
+    fn take_queued(&mut self) {
+        self.writing.outbox_turn = if self.outbox_has_messages() { OUTBOX_AT_ONCE } else { 0 };
+        self.session.outbound().take(&mut self.writing.out);
     }
 
     /// Lets the next message wake the task. While it waits for the socket, that does.
@@ -196,7 +228,7 @@ impl<C: Connection> Io<C> {
         let Some(outbox) = &self.config.outbox else { return Poll::Ready(Ok(())) };
         let (mut messages, mut bytes) = (0, 0);
         let result = loop {
-            if messages == OUTBOX_AT_ONCE {
+            if self.writing.outbox_turn == 0 || self.writing.flush_is_due() {
                 break Poll::Ready(Ok(()));
             }
             match self.connection.poll_ready(cx) {
@@ -205,10 +237,10 @@ impl<C: Connection> Io<C> {
             }
             let next = outbox.pop(self.session.epoch(), self.session.id());
             let Some(handed) = next else { break Poll::Ready(Ok(())) };
+            self.writing.outbox_turn -= 1;
             messages += 1;
             bytes += handed.message.len() as u64;
-            self.writing.flush_wanted = true;
-            self.writing.unflushed_messages += 1;
+            self.writing.gave(handed.message.len());
             self.writing.receipts.extend(handed.receipt);
             if let Err(error) = self.connection.start_send(Outgoing::Message(handed.message)) {
                 break Poll::Ready(Err(error));
@@ -222,7 +254,7 @@ impl<C: Connection> Io<C> {
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         let (mut released, mut messages, mut bytes) = (Released::new(self.config.send_queue), 0, 0);
         let result = loop {
-            if self.writing.out.is_empty() {
+            if self.writing.out.is_empty() || self.writing.flush_is_due() {
                 break Poll::Ready(Ok(()));
             }
             match self.connection.poll_ready(cx) {
@@ -233,8 +265,7 @@ impl<C: Connection> Io<C> {
             released.add(&queued);
             messages += 1;
             bytes += queued.message.len() as u64;
-            self.writing.flush_wanted = true;
-            self.writing.unflushed_messages += 1;
+            self.writing.gave(queued.message.len());
             self.writing.unflushed.extend(queued.flushed);
             if let Err(error) = self.connection.start_send(Outgoing::Message(queued.message)) {
                 break Poll::Ready(Err(error));
@@ -249,7 +280,7 @@ impl<C: Connection> Io<C> {
         ready!(self.connection.poll_flush(cx))?;
         let _span = telemetry::write(&self.session, self.writing.unflushed_messages).entered();
         self.writing.flush_wanted = false;
-        self.writing.unflushed_messages = 0;
+        (self.writing.unflushed_messages, self.writing.unflushed_bytes) = (0, 0);
         for flushed in self.writing.unflushed.drain(..) {
             // Whoever asked may have stopped waiting.
             let _ = flushed.send(Ok(()));

@@ -150,8 +150,9 @@ impl EnqueueOptions {
         Self::default()
     }
 
-    /// How long this message may wait, in place of [`Outbox::max_age`]. 0 is for a message that is sent at once or not at
-    /// all.
+    /// How long this message may wait, in place of [`Outbox::max_age`]. It waits for the task that writes, even where
+    /// there is a connection: 0 is always too little. For a message that is sent at once or not at all there is
+    /// [`Session::try_send`](crate::Session::try_send).
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);

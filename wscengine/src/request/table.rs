@@ -95,6 +95,14 @@ impl<K: Eq + Hash + Send + 'static> Table<K> {
         Ok(Waiting { waiting: &self.waiting, reply: receiver })
     }
 
+    /// Takes out the call that waits for the reply with this id.
+    fn find(&self, id: K) -> Option<Call> {
+        match self.lock().calls.entry(id) {
+            Entry::Occupied(entry) if !entry.get().is_given_up() => Some(entry.remove()),
+            Entry::Occupied(_) | Entry::Vacant(_) => None,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<K>> {
         // Of a user's code only `Eq` and `Hash` of the id run under it; a map is whole after they panic.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,12 +139,10 @@ impl<K: Eq + Hash + Send + 'static> Replies for Table<K> {
 
     fn take(&self, message: &Message<'_>) -> bool {
         let Some(id) = self.id_of.id(message) else { return false };
-        let call = match self.lock().calls.entry(id) {
-            Entry::Occupied(entry) if !entry.get().is_given_up() => entry.remove(),
-            Entry::Occupied(_) | Entry::Vacant(_) => return false,
-        };
+        // `Eq` and `Hash` of an id are a user's as well: one that panics must not end the session.
+        let call = catch_unwind(AssertUnwindSafe(|| self.find(id))).unwrap_or(None);
         // It may have been given up in this very moment.
-        call.reply.send(message.clone().into_owned()).is_ok()
+        call.is_some_and(|call| call.reply.send(message.clone().into_owned()).is_ok())
     }
 
     fn end(&self) {

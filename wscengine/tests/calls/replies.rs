@@ -1,5 +1,6 @@
 //! Which call a reply reaches, and what `on_message` is given.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -199,6 +200,29 @@ async fn a_message_for_which_the_function_panics_is_nobodys_reply() {
     rig.peer.send("1 A");
     assert_eq!(text(within(reply).await.unwrap()), "1 A");
     rig.journal.until("message bad").await;
+}
+
+/// An id that cannot be looked up.
+#[derive(PartialEq, Eq)]
+struct Fragile(u64);
+
+impl Hash for Fragile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        assert_ne!(self.0, 13, "as the test wants it");
+        self.0.hash(state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_id_panics_is_nobodys_reply() {
+    let calls = Requests::new(|message: &Message<'_>| id_of(message).map(Fragile));
+    let mut rig = start_with(Probe::default(), |builder| builder.requests(&calls)).await;
+    let reply = tokio::spawn(async move { calls.call("1 a", LONG).await });
+    next_request(&mut rig).await;
+    rig.peer.send("13 bad");
+    rig.peer.send("1 A");
+    assert_eq!(text(within(reply).await.unwrap()), "1 A");
+    rig.journal.until("message 13 bad").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,6 +33,7 @@ mod pause_order;
 mod read_errors;
 mod reconnect;
 mod requests;
+mod saturated;
 mod sending;
 mod status;
 mod stopping;
