@@ -224,6 +224,9 @@ impl Inbox {
                 return Poll::Ready(None);
             }
             let run = inner.join(self.order);
+            // It may have been woken by something else: one that is called while it is at work hears nothing, and takes
+            // the call from another.
+            inner.workers.retain(|worker| !worker.will_wake(cx.waker()));
             if run.is_none() {
                 inner.workers.push(cx.waker().clone());
             }

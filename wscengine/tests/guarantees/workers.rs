@@ -1,7 +1,9 @@
 //! Workers: what `on_message` may rely on with one and with many of them.
 
-use std::sync::Arc;
+use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 
 use tokio::sync::Notify;
 use wscengine::{Message, MessageKind};
@@ -69,7 +71,7 @@ async fn workers_that_come_to_rest_take_what_comes_later() {
 
 #[tokio::test(start_paused = true)]
 async fn with_one_worker_a_callback_that_waits_does_not_stop_sends_of_others() {
-    let probe = Probe::default().on_message(|_, _| std::future::pending());
+    let probe = Probe::default().on_message(|_, _| pending());
     let mut rig = start(probe).await;
     rig.peer.send("stuck");
     rig.journal.until("message stuck").await;
@@ -101,7 +103,7 @@ async fn ordered_by_with_one_worker_is_plain_order_and_ends_properly() {
 async fn a_keyed_callback_that_is_dropped_for_its_time_lets_its_key_go_on() {
     let probe = Probe::default().on_message(|_, message| async move {
         if message.text() == Some("a slow") {
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
     });
     let rig = start_with(probe, |builder| {
@@ -120,7 +122,7 @@ async fn a_keyed_callback_that_is_dropped_for_its_time_lets_its_key_go_on() {
 #[tokio::test(start_paused = true)]
 async fn lent_messages_are_whole_for_workers_and_for_those_who_keep_them() {
     for workers in [1, 3] {
-        let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = Arc::new(Mutex::new(Vec::new()));
         let keeps = kept.clone();
         let probe = Probe::default().on_message(move |_, message| {
             keeps.lock().unwrap().push(message.to_compact());
@@ -200,7 +202,7 @@ async fn callbacks_that_block_their_threads_run_in_parallel_on_a_multi_thread_ru
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_takes_back_in_order_what_workers_were_handed_and_did_not_begin() {
-    let probe = Probe::default().on_message(|_, _| std::future::pending());
+    let probe = Probe::default().on_message(|_, _| pending());
     let rig = start_with(probe, |builder| builder.workers(2)).await;
     for number in 0..50 {
         rig.peer.send(number.to_string());
@@ -277,4 +279,38 @@ async fn no_message_overtakes_another_of_its_key_while_callbacks_take_their_time
             self.handled.fetch_add(1, Ordering::Release);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_is_woken_when_it_is_gone_keeps_no_other_worker_asleep() {
+    let left_behind = Arc::new(Mutex::new(Vec::<Waker>::new()));
+    let wakers = left_behind.clone();
+    let probe = Probe::default().on_message(move |_, message| {
+        let wakers = wakers.clone();
+        async move {
+            match message.text() {
+                Some("leaves its waker") => {
+                    poll_fn(|cx| {
+                        wakers.lock().unwrap().push(cx.waker().clone());
+                        Poll::Ready(())
+                    })
+                    .await;
+                }
+                _ => pending().await,
+            }
+        }
+    });
+    let rig = start_with(probe, |builder| builder.workers(2)).await;
+    rig.peer.send("leaves its waker");
+    rig.journal.until_messages(1).await;
+    for _ in 0..3 {
+        settle().await;
+        left_behind.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+    }
+    for slow in ["slow 1", "slow 2"] {
+        settle().await;
+        rig.peer.send(slow);
+    }
+    settle().await;
+    assert_eq!(rig.journal.running(), 2);
 }
