@@ -46,7 +46,7 @@
 //! | [`SockudoTransport::dialer`] | [`Dialer::default`](wscengine_dial::Dialer) | |
 //! | [`SockudoTransport::deflate`] | not offered | it costs 20 times the CPU of framing and some 350 KiB for a connection, and lengths of compressed messages tell of secrets in them |
 //! | [`SockudoTransport::read_buffer_size`] | 32 KiB | taken as it is of use, given back when a connection waits |
-//! | [`SockudoTransport::write_buffer_size`] | 64 KiB | so much is gathered for one write; given back once written |
+//! | [`SockudoTransport::write_buffer_size`] | 160 KiB | so much is gathered for one write; given back once written |
 //!
 //! What compression is made of stands with [`Deflate`].
 //!

@@ -41,7 +41,7 @@
 //! |---|---|---|
 //! | [`TungsteniteTransport::dialer`] | [`Dialer::default`](wscengine_dial::Dialer) | |
 //! | [`TungsteniteTransport::read_buffer_size`] | 32 KiB | taken as it is of use, given back when a connection waits |
-//! | [`TungsteniteTransport::write_buffer_size`] | 64 KiB | so much is gathered for one write; given back once written |
+//! | [`TungsteniteTransport::write_buffer_size`] | 160 KiB | so much is gathered for one write; given back once written |
 //!
 //! A message that is kept by [`into_owned`](wscengine::Message::into_owned) keeps the whole read alive,
 //! [`to_compact`](wscengine::Message::to_compact) copies.

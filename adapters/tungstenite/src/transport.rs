@@ -44,7 +44,7 @@ impl TungsteniteTransport {
         self
     }
 
-    /// How much is gathered before it is written to the socket without a flush: 64 KiB by default.
+    /// How much is gathered before it is written to the socket without a flush: 160 KiB by default.
     ///
     /// It is allocated as it fills, and given back once it is written. A connection whose peer does not read holds this
     /// much and one message.
