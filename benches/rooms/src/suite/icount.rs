@@ -138,6 +138,8 @@ fn instructions(
     server.stop();
     let line = line?;
     let result = &line["result"];
+    let is_whole = result["stalled"] != true && result["stuck"] != true;
+    anyhow::ensure!(is_whole, "the run stalled: {result}");
     let done = result[counted.of].as_f64().with_context(|| result.to_string())?;
     Ok((collected(&log)?, done))
 }

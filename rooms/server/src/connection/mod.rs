@@ -4,6 +4,8 @@ mod finish;
 mod input;
 mod pool;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::io;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 use tokio::time::{Sleep, timeout};
 use tracing::{Instrument as _, Span};
 
@@ -243,10 +246,14 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// Writes all that waits.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
+            let waiting = self.writing.bytes();
             match poll_write_all(&mut self.io, &mut self.writing, cx) {
                 Poll::Ready(Err(_)) => return Err(Over::Gone),
                 Poll::Ready(Ok(())) => self.blocked = false,
                 Poll::Pending => self.blocked = true,
+            }
+            if self.writing.bytes() < waiting {
+                self.timers.took();
             }
             match self.link.member.end_turn(&mut self.writing, self.blocked, cx.waker()) {
                 Turn::Write(messages) => {
@@ -283,16 +290,25 @@ fn gives_up(reason: &'static str) -> Over {
     Over::Ended(End::new(close_code::TRY_AGAIN, reason))
 }
 
-/// Writes until nothing is left.
+/// Writes until nothing is left. Pending: the socket takes no more, and not that the task has used up its share of
+/// tokio's time, for which a client is not to blame.
 fn poll_write_all<S: Io>(
     io: &mut S,
     queue: &mut Queue,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    let mut io = Pin::new(io);
     if queue.is_empty() {
         return Poll::Ready(Ok(()));
     }
+    let write = std::future::poll_fn(|cx| poll_write_queue(Pin::new(&mut *io), queue, cx));
+    pin!(unconstrained(write)).poll(cx)
+}
+
+fn poll_write_queue<S: Io>(
+    mut io: Pin<&mut S>,
+    queue: &mut Queue,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
     while !queue.is_empty() {
         let written = pool::with_scratch(|scratch| io.as_mut().poll_write(cx, queue.next(scratch)));
         match std::task::ready!(written)? {

@@ -51,6 +51,13 @@ impl Timers {
         self.heard_at = Instant::now();
     }
 
+    /// The client has taken something: the patience with a blocked socket begins anew.
+    pub(super) fn took(&mut self) {
+        if self.blocked_at.is_some() {
+            self.blocked_at = Some(Instant::now());
+        }
+    }
+
     /// What is due; if nothing is, the task is woken when something may be.
     pub(super) fn poll(
         &mut self,
@@ -104,5 +111,42 @@ impl Timers {
     fn next(&self) -> Instant {
         let all = [self.stalled_at(), self.silent_at(), self.ping_at];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn timers() -> Timers {
+        let pace = Pace { max_message: 1, ping: None, idle: None };
+        let patience = Patience { write: 10 * SECOND, close: SECOND, messages_per_second: None };
+        Timers::new(pace, patience)
+    }
+
+    /// What is due while the socket takes no more.
+    async fn blocked(timers: &mut Timers, mut sleep: Pin<&mut Sleep>) -> Option<Due> {
+        poll_fn(|cx| Poll::Ready(timers.poll(true, sleep.as_mut(), cx))).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_little_is_borne_and_one_that_takes_nothing_is_not() {
+        let mut timers = timers();
+        let mut sleep = pin!(timers.sleep());
+        assert_eq!(blocked(&mut timers, sleep.as_mut()).await, None);
+        for _ in 0..10 {
+            tokio::time::advance(9 * SECOND).await;
+            timers.took();
+            assert_eq!(blocked(&mut timers, sleep.as_mut()).await, None);
+        }
+        tokio::time::advance(9 * SECOND).await;
+        assert_eq!(blocked(&mut timers, sleep.as_mut()).await, None);
+        tokio::time::advance(SECOND).await;
+        assert_eq!(blocked(&mut timers, sleep.as_mut()).await, Some(Due::Stalled));
     }
 }
