@@ -235,6 +235,10 @@ impl<T: Transport, H: Handler> Driver<T, H> {
                 {
                     link.gone = true;
                 }
+                // It says so itself, but perhaps before the session was opened.
+                if let Some(outbox) = self.outbox() {
+                    outbox.over(epoch);
+                }
                 self.spans.closed(result.as_ref().err());
                 (epoch, SessionEvent::Disconnected(result))
             }

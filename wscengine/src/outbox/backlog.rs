@@ -92,9 +92,14 @@ impl<R> Backlog<R> {
         }
     }
 
-    /// A session is open: what waits is sent in it.
-    pub(super) fn open(&mut self, epoch: Epoch) {
+    /// A session is open: what waits is sent in it. What was for another one only is not: of one whose task died early
+    /// it may never have been heard that it was over.
+    pub(super) fn open(&mut self, epoch: Epoch) -> Dropped<R> {
         self.link = Link::Open(epoch);
+        self.drop_where(|waiting| {
+            let is_of_another = waiting.letter.only.is_some_and(|only| only != epoch);
+            is_of_another.then_some(SendErrorKind::SessionEnded)
+        })
     }
 
     /// The session is to end: what comes from now on waits for the next one.

@@ -113,11 +113,11 @@ impl SharedOutbox {
 
     /// A session is open: what waits is sent in it.
     pub(crate) fn open(&self, epoch: Epoch) {
-        let writer = {
+        let (dropped, writer) = {
             let mut inner = self.lock();
-            inner.backlog.open(epoch);
-            inner.writer.take()
+            (inner.backlog.open(epoch), inner.writer.take())
         };
+        self.tell(dropped);
         wake(writer);
     }
 

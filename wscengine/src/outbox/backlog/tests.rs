@@ -186,6 +186,18 @@ fn a_message_of_this_session_dies_with_it_and_is_refused_without_one() {
     assert_eq!(table.sent(2, 0).0, ["2"]);
 }
 
+/// The connection's task may have died before the session was opened here: nobody says of that one that it is over.
+#[test]
+fn a_message_of_a_session_whose_end_was_not_heard_of_is_not_sent_in_the_next() {
+    let mut table = Table::new(10, 100, Overflow::Reject);
+    table.backlog.open(1);
+    table.add("1", THIS).unwrap();
+    table.add("2", ANY).unwrap();
+    assert_eq!(texts(table.backlog.open(2)), dropped(&["1"], SendErrorKind::SessionEnded));
+    table.add("3", THIS).unwrap();
+    assert_eq!(table.sent(2, 0).0, ["2", "3"]);
+}
+
 #[test]
 fn one_that_waited_for_room_in_this_session_does_not_get_into_the_next() {
     let mut table = Table::new(1, 10, Overflow::Reject);
