@@ -33,7 +33,7 @@ pub enum CallErrorKind {
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
-    /// A call with this id waits for its reply, or one was given up in this session, and its reply may still come. Use
+    /// A call with this id waits for its reply, or one was sent and given up in this session, and its reply may still come. Use
     /// a new id for each call.
     #[error("the id is in use")]
     IdInUse,

@@ -140,7 +140,7 @@ impl<K: Eq + Hash + Send + 'static> Requests<K> {
     /// the session ended, at once; the id is in use, or there is none.
     ///
     /// # Cancel safety
-    /// Dropped, the call is given up: dropped while it waits for room it has sent nothing; later, its reply goes to
+    /// Dropped, the call is given up: dropped while it waits for room it has sent nothing, and its id is free; later, its reply goes to
     /// `on_message`, unless it has come in this very moment, and then it is lost.
     pub async fn call(
         &self,
@@ -178,6 +178,7 @@ impl<K: Eq + Hash + Send + 'static> Requests<K> {
         };
         let exchange = async {
             session.send(message).await?;
+            waiting.sent();
             Ok(waiting.reply().await?)
         };
         tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(CallErrorKind::Timeout.into()))

@@ -51,12 +51,14 @@ pub(super) struct Table<K> {
 
 struct Inner<K> {
     calls: HashMap<K, Call>,
+    /// The numbers of calls that were given up before they were sent: no reply to them can come.
+    unsent: Vec<u64>,
     /// The number of the next call.
     next: u64,
     ended: bool,
 }
 
-/// A call. One that was given up stays, so that its late reply is not taken for that of a later call.
+/// A call. One that was given up once it was sent stays, so that its late reply is not taken for that of a later call.
 struct Call {
     number: u64,
     reply: oneshot::Sender<Message<'static>>,
@@ -67,7 +69,7 @@ pub(super) const REMEMBERED: usize = 1_024;
 
 impl<K: Eq + Hash + Send + 'static> Table<K> {
     pub(super) fn new(id_of: Arc<IdOf<K>>) -> Self {
-        let inner = Inner { calls: HashMap::new(), next: 0, ended: false };
+        let inner = Inner { calls: HashMap::new(), unsent: Vec::new(), next: 0, ended: false };
         Self { id_of, waiting: AtomicUsize::new(0), inner: Mutex::new(inner) }
     }
 
@@ -77,12 +79,15 @@ impl<K: Eq + Hash + Send + 'static> Table<K> {
     }
 
     /// Lets a call wait for the reply with this id, until what is returned is dropped.
-    pub(super) fn enter(&self, id: K) -> Result<Waiting<'_>, CallErrorKind> {
+    pub(super) fn enter(&self, id: K) -> Result<Waiting<'_, K>, CallErrorKind> {
         let mut inner = self.lock();
         if inner.ended {
             return Err(CallErrorKind::SessionEnded);
         }
         inner.forget_oldest(self.waiting.load(Ordering::Relaxed));
+        if inner.calls.contains_key(&id) {
+            inner.forget_unsent();
+        }
         let number = inner.next;
         let Entry::Vacant(entry) = inner.calls.entry(id) else {
             return Err(CallErrorKind::IdInUse);
@@ -92,7 +97,7 @@ impl<K: Eq + Hash + Send + 'static> Table<K> {
         inner.next += 1;
         // Seen by the task that reads: it has taken the request from the send queue before any reply can come.
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        Ok(Waiting { waiting: &self.waiting, reply: receiver })
+        Ok(Waiting { table: self, number, is_sent: false, reply: receiver })
     }
 
     /// Takes out the call that waits for the reply with this id.
@@ -110,6 +115,23 @@ impl<K: Eq + Hash + Send + 'static> Table<K> {
 }
 
 impl<K: Eq + Hash> Inner<K> {
+    /// A call is given up of which nothing was sent. The calls are searched when that pays, or when an id is wanted again.
+    fn give_back(&mut self, number: u64) {
+        self.unsent.push(number);
+        if 2 * self.unsent.len() >= self.calls.len() {
+            self.forget_unsent();
+        }
+    }
+
+    fn forget_unsent(&mut self) {
+        let mut unsent = std::mem::take(&mut self.unsent);
+        if unsent.is_empty() {
+            return;
+        }
+        unsent.sort_unstable();
+        self.calls.retain(|_, call| unsent.binary_search(&call.number).is_err());
+    }
+
     /// Keeps what was given up within its bound, counting no more often than pays.
     fn forget_oldest(&mut self, waiting: usize) {
         if self.calls.len() < waiting + 2 * REMEMBERED {
@@ -156,21 +178,31 @@ impl<K: Eq + Hash + Send + 'static> Replies for Table<K> {
 }
 
 /// A call that waits.
-pub(super) struct Waiting<'a> {
-    waiting: &'a AtomicUsize,
+pub(super) struct Waiting<'a, K: Eq + Hash + Send + 'static> {
+    table: &'a Table<K>,
+    number: u64,
+    is_sent: bool,
     reply: oneshot::Receiver<Message<'static>>,
 }
 
-impl Waiting<'_> {
+impl<K: Eq + Hash + Send + 'static> Waiting<'_, K> {
+    /// The request is in the send queue: from now on a reply may come, even if nobody waits for it any more.
+    pub(super) fn sent(&mut self) {
+        self.is_sent = true;
+    }
+
     /// The reply, or that the session has ended.
     pub(super) async fn reply(&mut self) -> Result<Message<'static>, CallErrorKind> {
         (&mut self.reply).await.map_err(|_| CallErrorKind::SessionEnded)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl<K: Eq + Hash + Send + 'static> Drop for Waiting<'_, K> {
     fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.table.waiting.fetch_sub(1, Ordering::Relaxed);
+        if !self.is_sent {
+            self.table.lock().give_back(self.number);
+        }
     }
 }
 
@@ -182,6 +214,11 @@ mod tests {
         Table::new(Arc::new(IdOf::new(|message: &Message<'_>| message.text()?.parse().ok())))
     }
 
+    /// A call that is given up when it has been sent.
+    fn give_up(table: &Table<u64>, id: u64) {
+        table.enter(id).unwrap().sent();
+    }
+
     fn remembered(table: &Table<u64>) -> usize {
         table.lock().calls.len()
     }
@@ -191,7 +228,7 @@ mod tests {
         let table = table();
         let pending = table.enter(u64::MAX).unwrap();
         for id in 0..100_000 {
-            drop(table.enter(id).unwrap());
+            give_up(&table, id);
             assert!(remembered(&table) <= 2 * REMEMBERED + 2);
         }
         assert!(remembered(&table) > REMEMBERED);
@@ -208,12 +245,29 @@ mod tests {
         let table = table();
         let waiting: Vec<_> = (0..5_000).map(|id| table.enter(id).unwrap()).collect();
         for id in 5_000..20_000 {
-            drop(table.enter(id).unwrap());
+            give_up(&table, id);
         }
         for id in 0..5_000_u64 {
             assert!(table.take(&Message::from(id.to_string())), "{id}");
         }
         drop(waiting);
+    }
+
+    #[test]
+    fn little_is_kept_of_calls_that_were_not_sent_and_their_ids_are_free() {
+        let table = table();
+        give_up(&table, 0);
+        let waiting: Vec<_> = (1..=100).map(|id| table.enter(id).unwrap()).collect();
+        for id in 101..10_000 {
+            drop(table.enter(id).unwrap());
+            assert!(remembered(&table) <= 2 * 101 + 2);
+            assert!(table.enter(id).is_ok());
+        }
+        assert_eq!(table.enter(0).err(), Some(CallErrorKind::IdInUse));
+        assert!(table.take(&Message::from("100")));
+        drop(waiting);
+        // Those of a call that was answered are nothing to be forgotten.
+        assert_eq!(remembered(&table), 1);
     }
 
     #[test]

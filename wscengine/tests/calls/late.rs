@@ -2,10 +2,10 @@
 
 use wscengine::request::CallErrorKind;
 
-use crate::kit::{LONG, calls, kind, next_request, spawn, start, text};
+use crate::kit::{Calls, LONG, calls, kind, next_request, spawn, start, text};
 use crate::support::{Probe, Rig, assert_took, secs, settle, start_with, timed, within};
 
-async fn nothing_is_waiting(rig: &Rig, calls: &crate::kit::Calls) {
+async fn nothing_is_waiting(rig: &Rig, calls: &Calls) {
     // Were anything waiting, the function would take this for its reply.
     rig.peer.send("4 in between");
     rig.journal.until("message 4 in between").await;
@@ -72,11 +72,10 @@ async fn an_id_that_was_given_up_is_free_again_in_the_next_session() {
     assert_eq!(text(within(reply).await.unwrap()), "1 A");
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_wait_for_room_to_send_counts_and_what_found_none_is_not_sent() {
-    let calls = calls();
-    let mut rig = start_with(Probe::default(), |builder| {
-        builder.requests(&calls).send_queue(1, 1_000).write_timeout(LONG)
+/// A rig whose send queue is full: how many messages "0 filler" it took.
+async fn start_full(calls: &Calls) -> (Rig, usize) {
+    let rig = start_with(Probe::default(), |builder| {
+        builder.requests(calls).send_queue(1, 1_000).write_timeout(LONG)
     })
     .await;
     rig.peer.stall_writes(true);
@@ -85,6 +84,13 @@ async fn the_wait_for_room_to_send_counts_and_what_found_none_is_not_sent() {
         fillers += 1;
         settle().await;
     }
+    (rig, fillers)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_room_to_send_counts_and_what_found_none_is_not_sent() {
+    let calls = calls();
+    let (mut rig, fillers) = start_full(&calls).await;
     let (reply, took) = timed(calls.call("1 a", secs(5))).await;
     assert_eq!(kind(reply), CallErrorKind::Timeout);
     assert_took(took, secs(5));
@@ -94,4 +100,26 @@ async fn the_wait_for_room_to_send_counts_and_what_found_none_is_not_sent() {
         assert_eq!(next_request(&mut rig).await, 0);
     }
     assert_eq!(next_request(&mut rig).await, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_call_that_was_given_up_before_there_was_room_is_free_at_once() {
+    let calls = calls();
+    let (mut rig, fillers) = start_full(&calls).await;
+    assert_eq!(kind(calls.call("1 a", secs(5)).await), CallErrorKind::Timeout);
+    let dropped = spawn(&calls, "2 b");
+    settle().await;
+    dropped.abort();
+    assert!(within(dropped).await.is_err());
+    let again = [spawn(&calls, "2 again"), spawn(&calls, "1 again")];
+    settle().await;
+    rig.peer.stall_writes(false);
+    for _ in 0..fillers {
+        assert_eq!(next_request(&mut rig).await, 0);
+    }
+    for (reply, (number, wanted)) in again.into_iter().zip([(2, "2 B"), (1, "1 A")]) {
+        assert_eq!(next_request(&mut rig).await, number);
+        rig.peer.send(wanted);
+        assert_eq!(text(within(reply).await.unwrap()), wanted);
+    }
 }
