@@ -39,5 +39,10 @@ pub mod sending {}
 #[doc = include_str!("guide/stopping.md")]
 pub mod stopping {}
 
-#[doc = include_str!("guide/testing.md")]
+// All that it speaks of is there with the feature only.
+#[cfg_attr(feature = "testing", doc = include_str!("guide/testing.md"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    doc = "Tests of your handler without sockets and without real time: a page of the documentation with the feature `testing`."
+)]
 pub mod testing {}

@@ -1,7 +1,7 @@
 //! The seam between the engine and a WebSocket library: what an adapter implements.
 //!
 //! An adapter only translates. It dials, frames and unframes; it neither reconnects nor keeps time nor
-//! calls user code. [`testing::conformance`](crate::testing::conformance) checks what is asked here.
+//! calls user code. `testing::conformance`, with the feature `testing`, checks what is asked here.
 
 mod frames;
 
