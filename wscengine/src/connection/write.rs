@@ -1,5 +1,7 @@
 //! Writing: pings first, then what is queued, and one flush for all of it.
 
+mod outbox;
+
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -127,9 +129,6 @@ impl Writing {
 const MOST_UNFLUSHED: usize = 1024;
 const MOST_UNFLUSHED_BYTES: usize = 256 << 10;
 
-/// How many messages of the outbox are written before it is the turn of others.
-const OUTBOX_AT_ONCE: usize = 1024;
-
 /// How often one wake-up takes from the queue before others get their turn.
 const TAKES_PER_POLL: usize = 8;
 
@@ -196,7 +195,7 @@ impl<C: Connection> Io<C> {
     /// Takes what is queued. It goes out before what the outbox has now, and that before what is queued later: neither
     /// can keep the other waiting for ever, and what `on_open` sent comes first.
     fn take_queued(&mut self) {
-        self.writing.outbox_turn = if self.outbox_has_messages() { OUTBOX_AT_ONCE } else { 0 };
+        self.begin_outbox_turn();
         self.session.outbound().take(&mut self.writing.out);
     }
 
@@ -208,46 +207,6 @@ impl<C: Connection> Io<C> {
         {
             cx.waker().wake_by_ref();
         }
-    }
-
-    /// Lets the next message in the outbox wake the task; `false` if there is one already.
-    fn outbox_sleeps(&self, cx: &Context<'_>) -> bool {
-        let outbox = self.config.outbox.as_ref();
-        outbox.is_none_or(|outbox| outbox.sleep(self.session.epoch(), cx) == Sleep::Sound)
-    }
-
-    /// Whether the outbox has something for this session.
-    pub(super) fn outbox_has_messages(&self) -> bool {
-        let outbox = self.config.outbox.as_ref();
-        outbox.is_some_and(|outbox| outbox.has(self.session.epoch()))
-    }
-
-    /// Gives messages from the outbox to the transport: each leaves it only when it is taken there, so that what is left
-    /// when the session is cut cannot have been seen by the peer.
-    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        let Some(outbox) = &self.config.outbox else { return Poll::Ready(Ok(())) };
-        let (mut messages, mut bytes) = (0, 0);
-        let result = loop {
-            if self.writing.outbox_turn == 0 || self.writing.flush_is_due() {
-                break Poll::Ready(Ok(()));
-            }
-            match self.connection.poll_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                other => break other,
-            }
-            let next = outbox.pop(self.session.epoch(), self.session.id());
-            let Some(handed) = next else { break Poll::Ready(Ok(())) };
-            self.writing.outbox_turn -= 1;
-            messages += 1;
-            bytes += handed.message.len() as u64;
-            self.writing.gave(handed.message.len());
-            self.writing.receipts.extend(handed.receipt);
-            if let Err(error) = self.connection.start_send(Outgoing::Message(handed.message)) {
-                break Poll::Ready(Err(error));
-            }
-        };
-        self.counters.sent(messages, bytes);
-        result
     }
 
     /// Gives what was taken to the transport, and its room in the queue back.
@@ -343,10 +302,7 @@ impl<C: Connection> Io<C> {
         }
         // Dropped, they say that it is not known what the peer has seen.
         self.writing.receipts.clear();
-        // What the outbox still has is for later sessions.
-        if let Some(outbox) = &self.config.outbox {
-            outbox.over(self.session.epoch());
-        }
+        self.end_outbox();
         self.writing.unsent
     }
 }
