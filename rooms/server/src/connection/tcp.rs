@@ -13,6 +13,10 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::hub::Direct;
 
+/// Two of the largest writes of small frames, in bytes.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const MAX_UNSENT: u32 = 128 << 10;
+
 /// The task's side.
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
@@ -24,6 +28,7 @@ pub(crate) struct Writer(OwnedWriteHalf);
 
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
+        bound_unsent(&stream);
         let (read, write) = stream.into_split();
         Self { read, write: Arc::new(Writer(write)) }
     }
@@ -31,6 +36,16 @@ impl Tcp {
     pub(crate) fn writer(&self) -> Arc<dyn Direct> {
         Arc::clone(&self.write) as Arc<dyn Direct>
     }
+}
+
+/// Has the system take only so much that the client has no room for. By itself it takes megabytes: a client that
+/// reads nothing would be found slow only seconds later, and cost as much memory of the system's.
+fn bound_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    // Without it the queue is longer, and no more.
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT);
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = stream;
 }
 
 impl Direct for Writer {

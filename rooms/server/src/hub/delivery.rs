@@ -92,7 +92,16 @@ impl<'a, C: Content> Packets<'a, C> {
 
     /// Queues it for a member whose voice it was made for. Whether it was told.
     pub(super) fn deliver(&self, member: &Member) -> bool {
+        self.of(member).is_some_and(|packet| member.push(packet))
+    }
+
+    /// The same, to be written later.
+    pub(super) fn deliver_later(&self, member: &Member) -> bool {
+        self.of(member).is_some_and(|packet| member.push_later(packet))
+    }
+
+    fn of(&self, member: &Member) -> Option<&Packet> {
         let made = self.made.iter().find(|(voice, _)| Arc::ptr_eq(voice, member.voice()));
-        made.and_then(|(_, packet)| packet.as_ref()).is_some_and(|packet| member.push(packet))
+        made.and_then(|(_, packet)| packet.as_ref())
     }
 }

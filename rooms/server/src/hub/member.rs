@@ -84,6 +84,16 @@ impl Member {
         self.was_taken(pushed, packet)
     }
 
+    /// Like [`push`](Self::push), for a packet that may wait until [`wake_late`](Self::wake_late).
+    pub(super) fn push_later(&self, packet: &Packet) -> bool {
+        let pushed = lock(&self.outbox).push_later(packet);
+        self.was_taken(pushed, packet)
+    }
+
+    pub(super) fn wake_late(&self) {
+        lock(&self.outbox).wake_late();
+    }
+
     fn was_taken(&self, pushed: Pushed, packet: &Packet) -> bool {
         match pushed {
             Pushed::Written => {

@@ -1,11 +1,12 @@
 //! Connections and rooms, one for all protocols, apart from I/O.
 //!
-//! Everything here decides and writes into queues; nothing waits, and nothing of a user's runs while a lock
-//! is held. A room's lock makes the order of its joins, leaves and messages: who holds it appends to the
+//! Everything here decides and writes into queues; nothing waits (but `late`, in a task of its own), and nothing
+//! of a user's runs while a lock is held. A room's lock makes the order of its joins, leaves and messages: who holds it appends to the
 //! queues of all members, so that all see the same order. Locks are taken in this order and no other: a
 //! member's rooms, a room, a queue. The tables of names are locked for a look-up alone.
 
 mod delivery;
+mod late;
 mod member;
 mod outbox;
 mod queue;
@@ -22,6 +23,7 @@ pub(crate) use outbox::{Direct, End, QueueLimits, Turn};
 pub(crate) use queue::Queue;
 
 use delivery::Packets;
+use late::Late;
 use room::Room;
 use shards::Shards;
 
@@ -74,6 +76,7 @@ pub(crate) struct Hub {
     limits: HubLimits,
     members: Shards<Arc<Member>>,
     rooms: Shards<Arc<Room>>,
+    late: Arc<Late>,
     next: AtomicU64,
     connections: AtomicUsize,
     room_count: AtomicUsize,
@@ -85,6 +88,7 @@ impl Hub {
             limits,
             members: Shards::new(),
             rooms: Shards::new(),
+            late: Arc::default(),
             next: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             room_count: AtomicUsize::new(0),
@@ -204,7 +208,7 @@ impl Hub {
         let announces = self.limits.announce_root || name != ROOT;
         self.rooms.get_or_insert(name, Room::is_closed, |name| {
             self.room_count.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Room::new(name, announces))
+            Arc::new(Room::new(name, announces, Arc::clone(&self.late)))
         })
     }
 

@@ -13,6 +13,9 @@ use crate::ws::{Packet, close_code};
 /// the memory, but does not punish a client for what the server is busy with.
 const UNTRIED: usize = 16;
 
+/// So many do not wait for others to go out with.
+const MANY: usize = 64;
+
 /// What happens to a client that does not read, once its queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlowClients {
@@ -105,6 +108,15 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, packet: &Packet) -> Pushed {
+        let pushed = self.push_later(packet);
+        if matches!(pushed, Pushed::Queued | Pushed::Replaced) {
+            self.wake();
+        }
+        pushed
+    }
+
+    /// Like `push`, for a packet that may wait until [`wake_late`](Self::wake_late), or goes out with the next.
+    pub(super) fn push_later(&mut self, packet: &Packet) -> Pushed {
         if self.end.is_some() {
             return Pushed::Refused;
         }
@@ -119,8 +131,17 @@ impl Outbox {
         }
         self.queue.push(packet);
         self.messages += 1;
-        self.wake();
+        if self.messages >= MANY {
+            self.wake();
+        }
         pushed
+    }
+
+    /// Has written what waits.
+    pub(super) fn wake_late(&mut self) {
+        if !self.queue.is_empty() {
+            self.wake();
+        }
     }
 
     /// Like `push`, for a packet with which no other can be joined: it is written at once where that cannot

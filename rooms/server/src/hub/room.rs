@@ -1,10 +1,12 @@
 //! One room: a set of connections, and the order of what happens in it.
 
-use std::sync::{Arc, Mutex};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use indexmap::IndexMap;
 
 use super::delivery::{Audience, Content, News, Packets, Voice};
+use super::late::Late;
 use super::{Member, lock};
 
 #[derive(Debug)]
@@ -12,6 +14,7 @@ pub(super) struct Room {
     name: Arc<str>,
     /// Whether its members are told who comes and goes.
     announces: bool,
+    late: Arc<Late>,
     inside: Mutex<Inside>,
 }
 
@@ -20,13 +23,15 @@ struct Inside {
     members: IndexMap<u64, Arc<Member>>,
     /// The voices of the members, and how many have each.
     voices: Vec<(Arc<dyn Voice>, usize)>,
+    /// News wait to be written.
+    late: bool,
     /// The last member has left: nobody enters any more.
     closed: bool,
 }
 
 impl Room {
-    pub(super) fn new(name: Arc<str>, announces: bool) -> Self {
-        Self { name, announces, inside: Mutex::default() }
+    pub(super) fn new(name: Arc<str>, announces: bool, late: Arc<Late>) -> Self {
+        Self { name, announces, late, inside: Mutex::default() }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -42,14 +47,14 @@ impl Room {
     }
 
     /// Adds a member who is not in there; false if the room is closed.
-    pub(super) fn enter(&self, member: &Arc<Member>) -> bool {
+    pub(super) fn enter(self: &Arc<Self>, member: &Arc<Member>) -> bool {
         let mut inside = lock(&self.inside);
         if inside.closed {
             return false;
         }
         inside.insert(member);
         self.greet(&inside, member);
-        self.announce(&inside, member, News::Came(member.id()));
+        self.announce(inside, member, News::Came(member.id()));
         true
     }
 
@@ -59,12 +64,22 @@ impl Room {
     }
 
     /// Removes a member who is in there; true if it was the last one.
-    pub(super) fn exit(&self, member: &Member) -> bool {
+    pub(super) fn exit(self: &Arc<Self>, member: &Member) -> bool {
         let mut inside = lock(&self.inside);
         inside.remove(member);
-        self.announce(&inside, member, News::Left(member.id()));
         inside.closed = inside.members.is_empty();
-        inside.closed
+        let is_closed = inside.closed;
+        self.announce(inside, member, News::Left(member.id()));
+        is_closed
+    }
+
+    /// Has the news written that wait for members.
+    pub(super) fn wake_late(&self) {
+        let mut inside = lock(&self.inside);
+        inside.late = false;
+        for member in inside.members.values() {
+            member.wake_late();
+        }
     }
 
     /// Delivers to members. How many were told.
@@ -92,10 +107,15 @@ impl Room {
         }
     }
 
-    fn announce(&self, inside: &Inside, about: &Member, news: News<'_>) {
-        if !self.announces
-            || inside.members.len() < 2 && inside.members.contains_key(&about.number())
-        {
+    /// Tells the others who came or went; it is written a little later, with other such news.
+    fn announce(
+        self: &Arc<Self>,
+        mut inside: MutexGuard<'_, Inside>,
+        about: &Member,
+        news: News<'_>,
+    ) {
+        let is_alone = inside.members.len() < 2 && inside.members.contains_key(&about.number());
+        if !self.announces || is_alone || inside.members.is_empty() {
             return;
         }
         let content = |voice: &dyn Voice| voice.news(&self.name, news);
@@ -103,7 +123,14 @@ impl Room {
         for (voice, _) in &inside.voices {
             packets.make(voice);
         }
-        inside.deliver(about, Audience::Others, &packets);
+        for member in inside.members.values().filter(|member| member.number() != about.number()) {
+            packets.deliver_later(member);
+        }
+        let was_late = mem::replace(&mut inside.late, true);
+        drop(inside);
+        if !was_late {
+            self.late.add(self);
+        }
     }
 }
 

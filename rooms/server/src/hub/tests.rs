@@ -374,3 +374,48 @@ fn a_packet_is_written_at_once_only_where_it_overtakes_nothing() {
     world.hub.disconnect(&a);
     assert_eq!(Arc::strong_count(&socket), 1, "its socket is not kept");
 }
+
+/// Has nothing more to do, as its task does before it sleeps. How often it is woken from then on.
+fn asleep(member: &Member) -> Arc<Woken> {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut writing = Queue::default();
+    while member.end_turn(&mut writing, false, &waker) != Turn::Sleep {
+        writing = Queue::default();
+    }
+    woken
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_many_wake_a_member_once_and_not_much_later() {
+    let world =
+        World::new(HubLimits { queue: QueueLimits { bytes: 10_000, ..LIMITS.queue }, ..LIMITS });
+    let a = world.connect("a");
+    world.hub.join(&a, "r").unwrap();
+    let woken = asleep(&a);
+    let others: Vec<_> = (0..10).map(|number| world.connect(&number.to_string())).collect();
+    for other in &others {
+        world.hub.join(other, "r").unwrap();
+    }
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    tokio::time::sleep(late::PAUSE * 2).await;
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert_eq!(told(&a).len(), others.len());
+    // And so it is with the next.
+    let woken = asleep(&a);
+    assert!(world.hub.leave(&others[0], "r"));
+    tokio::time::sleep(late::PAUSE * 2).await;
+    assert_eq!((woken.0.load(Ordering::Relaxed), told(&a)), (1, vec!["r<0".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_does_not_wait_for_the_news_and_goes_out_behind_them() {
+    let world = World::new(LIMITS);
+    let [a, b] = ["a", "b"].map(|id| world.connect(id));
+    world.hub.join(&a, "r").unwrap();
+    let woken = asleep(&a);
+    world.hub.join(&b, "r").unwrap();
+    world.say("r", &b, Audience::OthersOfMember, "hi");
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert_eq!(told(&a), ["r>b", "hi"]);
+}

@@ -84,6 +84,9 @@ async fn a_member_that_does_not_read_is_closed_with_1013_and_holds_up_nobody() {
     let (heard, code) = rest(&mut slow).await;
     assert_eq!(heard, (0..heard.len()).collect::<Vec<_>>());
     assert!(heard.len() < MESSAGES);
+    // The system, left to itself, takes in some fifty of these for who reads nothing.
+    #[cfg(target_os = "linux")]
+    assert!(heard.len() < 30, "{}", heard.len());
     assert_eq!(code, Some(1013));
     // The others go on.
     speaker.say(&Message::new("room", "chat", "", "", "0")).await;
