@@ -148,7 +148,7 @@ impl fmt::Debug for ConnectRequest {
 /// Bounds on what is accepted from the peer, in payload bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest message, all fragments together. 64 MiB by default.
+    /// Largest message, all fragments together; a compressed one once it is inflated. 64 MiB by default.
     pub message: usize,
     /// Largest frame. 16 MiB by default.
     pub frame: usize,

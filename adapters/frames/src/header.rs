@@ -32,7 +32,7 @@ pub struct Header {
 pub enum Frame {
     /// A message in one piece, as it is.
     Whole(MessageKind),
-    /// A compressed message in one piece. Whoever inflates it sees to the limit for messages.
+    /// A compressed message in one piece. Whoever inflates it sees to the limit for messages, and so for one in parts.
     Compressed,
     /// A part of a message, whether the message is compressed, and whether the part is the last one.
     Part {
@@ -117,7 +117,7 @@ pub enum Violation {
     /// Larger than [`Limits::frame`].
     #[error("a frame is larger than the limit")]
     FrameTooBig,
-    /// All parts so far are larger than [`Limits::message`].
+    /// All parts so far are larger than [`Limits::message`], or compressed ones than [`compressed_limit`].
     #[error("a message is larger than the limit")]
     MessageTooBig,
 }
@@ -213,15 +213,30 @@ impl Rules {
             (0, Some(begun)) => Frame::Part { compressed: begun.compressed, last },
             (_, Some(_)) => return Err(Violation::NotEnded),
             _ if !last => Frame::Part { compressed, last },
-            // What cannot be compressed becomes larger by it: only what is inflated shows whether it is too big.
-            _ if compressed => return Ok(Frame::Compressed),
+            _ if compressed => Frame::Compressed,
             _ => Frame::Whole(kind(first)),
         };
+        let most = match frame {
+            Frame::Compressed | Frame::Part { compressed: true, .. } => {
+                compressed_limit(self.limits)
+            }
+            _ => self.limits.message,
+        };
         match self.begun.map_or(0, |begun| begun.len).checked_add(len) {
-            Some(message) if message <= self.limits.message => Ok(frame),
+            Some(message) if message <= most => Ok(frame),
             _ => Err(Violation::MessageTooBig),
         }
     }
+}
+
+/// The largest compressed message that is taken, in payload bytes before it is inflated, in one frame or in parts: an
+/// eighth and 1 KiB more than [`Limits::message`].
+///
+/// What cannot be compressed becomes larger by it: only what is inflated shows whether a message is too big, and whoever
+/// inflates it has to see to that. An eighth is what the fixed codes of DEFLATE cost at worst, nine bits for a byte
+/// (RFC 1951 section 3.2.6); the rest is for the ends of blocks. It bounds the memory that a peer can make us hold.
+pub fn compressed_limit(limits: Limits) -> usize {
+    limits.message.saturating_add(limits.message / 8).saturating_add(1 << 10)
 }
 
 /// Opcodes from 8 on (RFC 6455 section 5.5).
@@ -315,5 +330,24 @@ mod tests {
         let part = Frame::Part { compressed: true, last: false };
         assert_eq!(rules.header(&[0x00, 9]), header(part, 2, 9));
         assert_eq!(rules.header(&[0x40, 9]), Err(Violation::ReservedBit));
+    }
+
+    #[test]
+    fn compressed_messages_may_be_a_little_larger_than_the_limit_before_they_are_inflated() {
+        let limits = Limits { message: 8_000, frame: 20_000 };
+        let rules = Rules { deflate: true, ..Rules::new(limits) };
+        // An eighth and a kilobyte more: 10,024.
+        for (fin, frame) in
+            [(0x80, Frame::Compressed), (0, Frame::Part { compressed: true, last: false })]
+        {
+            assert_eq!(rules.header(&[fin | 0x42, 126, 0x27, 0x28]), header(frame, 4, 10_024));
+            let bytes = [fin | 0x42, 126, 0x27, 0x29];
+            assert_eq!(rules.header(&bytes), Err(Violation::MessageTooBig));
+        }
+        let begun = Some(Begun { compressed: true, len: 10_000 });
+        let rules = Rules { begun, ..rules };
+        let last = Frame::Part { compressed: true, last: true };
+        assert_eq!(rules.header(&[0x80, 24]), header(last, 2, 24));
+        assert_eq!(rules.header(&[0x80, 25]), Err(Violation::MessageTooBig));
     }
 }

@@ -22,7 +22,7 @@ mod reader;
 mod writer;
 
 pub use connection::{Buffers, FramedConnection};
-pub use header::{Begun, Frame, Header, MAX_CONTROL, Rules, Violation};
+pub use header::{Begun, Frame, Header, MAX_CONTROL, Rules, Violation, compressed_limit};
 pub use library::Library;
 pub use read_buffer::ReadBuffer;
 pub use writer::FrameWriter;

@@ -20,11 +20,12 @@ pub trait Library: Send + 'static {
     /// is given again once more has come, and of a frame that is there in full it leaves nothing. Gives the message, if it
     /// has ended with this frame; text is judged afterwards in any case. There is nothing of the frame behind it in `bytes`.
     ///
-    /// The header has been judged by [`Rules`](crate::Rules) with these limits. Control frames that come between the parts
-    /// are not given.
+    /// The header has been judged by [`Rules`](crate::Rules) with these limits: a compressed message may be as large as
+    /// [`compressed_limit`](crate::compressed_limit), and is larger than the limit for messages if it is so once inflated.
+    /// Control frames that come between the parts are not given.
     ///
     /// # Errors
-    /// What the peer broke: text that is not UTF-8, data that cannot be inflated.
+    /// What the peer broke: text that is not UTF-8, data that cannot be inflated, or becomes larger than the limit.
     fn take(
         &mut self,
         bytes: &mut BytesMut,

@@ -7,7 +7,7 @@ use sockudo_ws::deflate::DeflateEncoder;
 use sockudo_ws::protocol::{CompressedReaderProtocol, Message as WsMessage, Protocol, Role};
 use wscengine::transport::Limits;
 use wscengine::{Message, MessageKind, ReadError, WriteError, WriteErrorKind};
-use wscengine_frames::{FrameWriter, Library};
+use wscengine_frames::{FrameWriter, Library, Violation, compressed_limit};
 
 use crate::convert::read_error;
 use crate::deflate::Agreement;
@@ -41,7 +41,8 @@ impl Reading {
             None => Self::Plain(Box::new(Protocol::new(Role::Client, frame, message))),
             Some(agreed) => Self::Deflate(Box::new(CompressedReaderProtocol::client(
                 frame,
-                message,
+                // It holds the bytes of parts to the same limit as what is inflated of them.
+                compressed_limit(limits),
                 &agreed.config(),
             ))),
         }
@@ -76,11 +77,15 @@ impl Library for Sockudo {
             Reading::Deflate(core) => core.process(bytes),
         };
         // No more than one comes of one frame.
-        Ok(match taken.map_err(read_error)?.pop() {
-            Some(WsMessage::Text(payload)) => Some((MessageKind::Text, payload)),
-            Some(WsMessage::Binary(payload)) => Some((MessageKind::Binary, payload)),
-            _ => None,
-        })
+        let (kind, payload) = match taken.map_err(read_error)?.pop() {
+            Some(WsMessage::Text(payload)) => (MessageKind::Text, payload),
+            Some(WsMessage::Binary(payload)) => (MessageKind::Binary, payload),
+            _ => return Ok(None),
+        };
+        if payload.len() > limits.message {
+            return Err(Violation::MessageTooBig.into());
+        }
+        Ok(Some((kind, payload)))
     }
 
     /// Compressed where that was agreed on and is worth it.

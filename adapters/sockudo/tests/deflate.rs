@@ -234,6 +234,28 @@ async fn limits_hold_for_a_message_after_it_is_inflated() {
     }
 }
 
+/// What cannot be compressed becomes larger by it (RFC 1951 section 3.2.4).
+#[tokio::test]
+async fn limits_hold_for_a_message_in_parts_after_it_is_inflated() {
+    for (message, fits) in [(1000, true), (1001, false)] {
+        let limits = Limits { message: 1000, frame: 1000 };
+        let noise: Vec<u8> =
+            (0..message as u64).map(|at| ((at * at * 0x9e37_79b9) >> 7) as u8).collect();
+        let payload = compressed(&mut Compress::new(Compression::none(), false), &noise);
+        assert!(payload.len() > limits.message);
+        let (first, rest) = payload.split_at(400);
+        let (ours, mut peer) = duplex(1 << 16);
+        let mut connection = client(ours, limits, &Deflate::new(), BARE);
+        peer.write_all(&[frame(0x42, first), frame(0x80, rest)].concat()).await.unwrap();
+        let mut seen = Seen::default();
+        seen.read(&mut connection).await;
+        match fits {
+            true => assert_eq!(seen.messages(), [Message::from(noise)], "{:?}", seen.error),
+            false => assert_eq!(seen.error.unwrap().kind(), ReadErrorKind::TooBig),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_compressed_message_before_the_close_frame_still_arrives() {
     let (mut connection, mut peer) = deflating(&Deflate::new(), BARE);

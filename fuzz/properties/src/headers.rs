@@ -103,9 +103,15 @@ fn plainly(rules: &Rules, bytes: &[u8]) -> Result<Option<Header>, Vec<Violation>
     let Limits { frame, message } = rules.limits;
     wrong(!is_control && len > frame as u64, Violation::FrameTooBig);
     let whole = len.checked_add(before);
-    // A compressed message in one piece is judged when it is inflated.
-    let is_judged = !(is_control || is_data && compressed && last);
-    wrong(is_judged && whole.is_none_or(|len| len > message as u64), Violation::MessageTooBig);
+    // A compressed message is judged when it is inflated, and before that only as to what it may be at worst.
+    let is_compressed =
+        if is_data { compressed } else { rules.begun.is_some_and(|begun| begun.compressed) };
+    let message = message as u128;
+    let most = if is_compressed { message + message / 8 + 1_024 } else { message };
+    wrong(
+        !is_control && whole.is_none_or(|len| u128::from(len) > most.min(usize::MAX as u128)),
+        Violation::MessageTooBig,
+    );
     if !found.is_empty() {
         return Err(found);
     }

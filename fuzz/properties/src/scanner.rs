@@ -112,9 +112,19 @@ enum LastFrame {
 /// The core by itself.
 struct ByCore {
     core: Core,
-    /// The parts so far of a compressed message have so many bytes.
-    compressed: Option<usize>,
+    /// The message that has begun.
+    begun: Option<Begun>,
+    /// The largest message.
+    message: usize,
     whole: Whole,
+}
+
+/// What is known of a message of which parts have come.
+#[derive(Clone, Copy)]
+struct Begun {
+    compressed: bool,
+    /// The bytes of its parts so far.
+    len: usize,
 }
 
 enum Core {
@@ -126,13 +136,15 @@ impl ByCore {
     fn new(Limits { message, frame }: Limits, deflate: bool) -> Self {
         let config = DeflateConfig::default();
         let core = if deflate {
-            Core::Deflate(Box::new(CompressedReaderProtocol::client(frame, message, &config)))
+            // It would judge the parts of a compressed message as if they were inflated.
+            let most = most_compressed(message);
+            Core::Deflate(Box::new(CompressedReaderProtocol::client(frame, most, &config)))
         } else {
             Core::Plain(Box::new(Protocol::new(Role::Client, frame, message)))
         };
         let whole =
             Whole { read: Vec::new(), end: ReadErrorKind::UnexpectedEof, pings: Vec::new() };
-        Self { core, compressed: None, whole }
+        Self { core, begun: None, message, whole }
     }
 
     /// Takes frame after frame until one is refused, or was the last one.
@@ -140,7 +152,7 @@ impl ByCore {
         while !bytes.is_empty() {
             let len = frame_len(bytes);
             let (frame, rest) = bytes.split_at(len.min(bytes.len()));
-            let mut frame = self.with_a_byte(frame);
+            let (is_too_big, mut frame) = self.look_at(frame);
             if last == LastFrame::Completed && len <= MAX_FRAME {
                 frame.resize(len.max(frame.len()), 0);
             }
@@ -149,6 +161,11 @@ impl ByCore {
                 Core::Deflate(core) => core.process(&mut frame),
             };
             match taken {
+                // Its header says so, before its payload can be found wrong.
+                Ok(_) if is_too_big => self.whole.end = ReadErrorKind::TooBig,
+                Err(Error::InvalidUtf8 | Error::Compression(_)) if is_too_big => {
+                    self.whole.end = ReadErrorKind::TooBig;
+                }
                 Ok(messages) => messages.into_iter().for_each(|message| self.push(message)),
                 Err(error) => self.whole.end = kind(&error),
             }
@@ -159,30 +176,33 @@ impl ByCore {
         }
     }
 
-    /// An empty compressed message in the form that RFC 7692 section 7.2.3.6 wants: the adapter takes it without, too.
-    fn with_a_byte(&mut self, frame: &[u8]) -> BytesMut {
-        if let [first, second, ..] = *frame
-            && matches!(self.core, Core::Deflate(_))
-        {
-            let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
-            let so_far = match (first & 0x4f, self.compressed) {
-                (0x41 | 0x42, None) => Some(0),
-                (0, Some(len)) => Some(len),
-                _ => None,
-            };
-            let len = so_far.map(|len: usize| len.saturating_add(frame_len(frame)));
-            if matches!(opcode, 0..=2) {
-                self.compressed = if fin { None } else { len.filter(|_| second != 0).or(so_far) };
-            }
-            if fin && second == 0 && so_far == Some(0) {
-                return BytesMut::from(&[first, 1, 0][..]);
-            }
+    /// Keeps account of a frame that may be allowed: whether its message is too big with it; and the frame, but an empty
+    /// compressed message in the form that RFC 7692 section 7.2.3.6 wants: the adapter takes it without, too.
+    fn look_at(&mut self, frame: &[u8]) -> (bool, BytesMut) {
+        let as_it_is = BytesMut::from(frame);
+        let [first, second, ..] = *frame else { return (false, as_it_is) };
+        if matches!(self.core, Core::Plain(_)) || second & 0x80 != 0 {
+            return (false, as_it_is);
         }
-        BytesMut::from(frame)
+        let so_far = match (first & 0x7f, self.begun) {
+            (0x01 | 0x02 | 0x41 | 0x42, None) => Begun { compressed: first & 0x40 != 0, len: 0 },
+            (0, Some(begun)) => begun,
+            _ => return (false, as_it_is),
+        };
+        let len = so_far.len.saturating_add(payload_len(frame));
+        let fin = first & 0x80 != 0;
+        self.begun = (!fin).then_some(Begun { len, ..so_far });
+        let most = if so_far.compressed { most_compressed(self.message) } else { self.message };
+        let is_empty = so_far.compressed && fin && len == 0 && second == 0;
+        (len > most, if is_empty { BytesMut::from(&[first, 1, 0][..]) } else { as_it_is })
     }
 
     fn push(&mut self, message: Message) {
         let read = match message {
+            Message::Text(payload) | Message::Binary(payload) if payload.len() > self.message => {
+                self.whole.end = ReadErrorKind::TooBig;
+                return;
+            }
             Message::Text(payload) => Read::Message(MessageKind::Text, payload.to_vec()),
             Message::Binary(payload) => Read::Message(MessageKind::Binary, payload.to_vec()),
             Message::Ping(payload) => {
@@ -202,20 +222,32 @@ impl ByCore {
 /// Beyond the largest limit.
 const MAX_FRAME: usize = 300_000;
 
+/// The largest compressed message that is inflated at all.
+fn most_compressed(message: usize) -> usize {
+    message + message / 8 + 1_024
+}
+
 /// The length of the frame at the front, as far as its header is there: a length that may not be is the core's to refuse.
 fn frame_len(bytes: &[u8]) -> usize {
-    let (size, len) = match *bytes {
-        [_, len @ 0..126, ..] => (2, u64::from(len)),
-        [_, 126, a, b, ..] => (4, u64::from(u16::from_be_bytes([a, b]))),
-        [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+    let size = match *bytes {
         // Masked: it is refused for that.
         [_, 128..=255, ..] => return bytes.len(),
-        // Cut within the header.
-        [_, 126, ..] => return 4,
-        [_, 127, ..] => return 10,
-        _ => return 2,
+        [_, 126, ..] => 4,
+        [_, 127, ..] => 10,
+        _ => 2,
     };
-    usize::try_from(len).unwrap_or(usize::MAX).saturating_add(size)
+    payload_len(bytes).saturating_add(size)
+}
+
+/// The length of the payload of the frame at the front; 0 where its header is cut.
+fn payload_len(bytes: &[u8]) -> usize {
+    let len = match *bytes {
+        [_, len @ 0..126, ..] => u64::from(len),
+        [_, 126, a, b, ..] => u64::from(u16::from_be_bytes([a, b])),
+        [_, 127, a, b, c, d, e, f, g, h, ..] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        _ => 0,
+    };
+    usize::try_from(len).unwrap_or(usize::MAX)
 }
 
 fn kind(error: &Error) -> ReadErrorKind {
