@@ -251,6 +251,7 @@ where
             }
             if self.poll_fill(cx).is_pending() {
                 self.reader.rest();
+                self.writer.rest();
                 return Poll::Pending;
             }
         }

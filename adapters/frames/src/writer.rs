@@ -15,8 +15,9 @@ use crate::encode::{MAX_HEADER, Masks, encode};
 
 /// Gathers the frames of a client, masked with a CSPRNG's bytes, and hands them to the socket.
 ///
-/// It takes memory as it is of use and holds none once all is written. The first failure of the stream is kept: it is
-/// everyone's from then on, and nothing more is gathered.
+/// It takes memory as it is of use and holds none once all is written, but for a large buffer that [`rest`](Self::rest) has
+/// not seen unused: one that is filled again and again is not made anew each time. The first failure of the stream is kept:
+/// it is everyone's from then on, and nothing more is gathered.
 ///
 /// # Examples
 /// ```
@@ -42,6 +43,8 @@ pub struct FrameWriter {
     lately: usize,
     /// As much as is gathered without a write.
     full: usize,
+    /// What `written` was at the last rest.
+    rested: u64,
     masks: Masks,
     /// Bytes of pongs since the last complete flush.
     pongs: usize,
@@ -51,6 +54,9 @@ pub struct FrameWriter {
     failure: Option<Arc<io::Error>>,
 }
 
+/// Making a buffer of this size anew costs more than a list of free ones: the system is asked for it.
+const LARGE: usize = 64 << 10;
+
 impl FrameWriter {
     /// One that gathers `full` bytes without a write.
     pub fn new(full: usize) -> Self {
@@ -59,6 +65,7 @@ impl FrameWriter {
             sent: 0,
             lately: 0,
             full,
+            rested: 0,
             masks: Masks::new(),
             pongs: 0,
             written: 0,
@@ -70,6 +77,14 @@ impl FrameWriter {
     /// Bytes given to the stream.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Gives the buffer back if nothing was written since the last rest. To be called when there is nothing to read.
+    pub fn rest(&mut self) {
+        if self.bytes.is_empty() && self.rested == self.written {
+            self.bytes = Vec::new();
+        }
+        self.rested = self.written;
     }
 
     /// Bytes of pongs since the last complete flush: a peer that sends pings and reads nothing is to be held back.
@@ -196,9 +211,12 @@ impl FrameWriter {
         self.unflushed = true;
         self.sent += count;
         if self.sent == self.bytes.len() {
-            // A connection that has nothing to say holds no memory for it.
+            // A connection that has nothing to say holds no memory for it; of one that has much to say the next round is near.
             self.lately = self.bytes.len().max(self.lately / 2).min(self.full);
-            self.bytes = Vec::new();
+            if self.bytes.capacity() < LARGE || self.bytes.capacity() / 2 > self.full {
+                self.bytes = Vec::new();
+            }
+            self.bytes.clear();
             self.sent = 0;
         }
     }
@@ -257,6 +275,26 @@ mod tests {
         writer.frame(0x81, b"hello");
         assert_eq!(writer.waiting(), 0);
         assert!(poll_fn(|cx| writer.poll_flush(&mut client, cx)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_large_buffer_is_kept_from_one_round_to_the_next_and_given_back_at_rest() {
+        let mut writer = FrameWriter::new(160 << 10);
+        let mut sink = tokio::io::sink();
+        for _ in 0..2 {
+            writer.frame(0x82, &[0; 100 << 10]);
+            poll_fn(|cx| writer.poll_flush(&mut sink, cx)).await.expect("a sink takes all");
+            assert!(writer.bytes.capacity() > 100 << 10);
+            writer.rest();
+        }
+        assert!(writer.bytes.capacity() > 0);
+        writer.rest();
+        assert_eq!(writer.bytes.capacity(), 0);
+
+        let mut writer = FrameWriter::new(160 << 10);
+        writer.frame(0x82, &[0; 100]);
+        poll_fn(|cx| writer.poll_flush(&mut sink, cx)).await.expect("a sink takes all");
+        assert_eq!(writer.bytes.capacity(), 0, "a small one is not kept");
     }
 
     proptest! {

@@ -97,10 +97,11 @@ impl<T: Transport, H: Handler> Driver<T, H> {
     fn run_on_open(&mut self, epoch: Epoch) {
         let (gate, gone) = oneshot::channel();
         let Some(mut conn) = self.make_session(epoch, gone) else { return };
-        let Some(link) = &self.link else { return };
+        let Some(link) = &mut self.link else { return };
+        let Some(response) = link.response.take() else { return };
         let opened = Opened {
             url: link.url.clone(),
-            response: link.response.clone(),
+            response,
             restarting: self.lifecycle.sessions() > 0,
             attempt: link.attempt,
             previous: self.previous.clone(),

@@ -84,7 +84,8 @@ struct Link {
     session: Session,
     url: Url,
     commands: mpsc::UnboundedSender<Command>,
-    response: HandshakeResponse,
+    /// Until `on_open` is given it: an open session needs no headers.
+    response: Option<HandshakeResponse>,
     attempt: u32,
     /// What `on_close` wants to be sent.
     farewell: Option<CloseFrame>,
@@ -336,8 +337,15 @@ impl<T: Transport, H: Handler> Driver<T, H> {
             data_plane.clone(),
         );
         let attempt = self.lifecycle.attempt();
-        self.link =
-            Some(Link { session, url, commands, response, attempt, farewell: None, gone: false });
+        self.link = Some(Link {
+            session,
+            url,
+            commands,
+            response: Some(response),
+            attempt,
+            farewell: None,
+            gone: false,
+        });
         let exclusive = self.hold_for_callback(Lane::Session);
         let task = async move {
             let _gone = gate.await;
