@@ -55,8 +55,12 @@ impl Session {
     ///
     /// # Cancel safety
     /// Cancel safe: dropped while it waits, it has sent nothing.
-    pub async fn send(&self, message: impl Into<Message<'static>>) -> Result<(), SendError> {
-        self.inner.outbound.send(Lane::Session, message.into(), None).await
+    // No `async fn`: a second future around the queue's would move the message twice more.
+    pub fn send(
+        &self,
+        message: impl Into<Message<'static>>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        self.inner.outbound.send(Lane::Session, message.into(), None)
     }
 
     /// Sends a message if there is room in the send queue now.
