@@ -85,6 +85,10 @@ fn is_in(host: IpAddr, network: &str, bits: &str) -> bool {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
+    // A number as one writes it: no sign, no zeros in front.
+    if bits.len() > 1 && !bits.starts_with(|first: char| ('1'..='9').contains(&first)) {
+        return false;
+    }
     let (Ok(network), Ok(count)) = (network.parse::<IpAddr>(), bits.parse::<usize>()) else {
         return false;
     };

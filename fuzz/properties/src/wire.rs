@@ -223,5 +223,11 @@ pub(crate) fn check_answers(whole: &Whole, bytes: &[u8]) {
             &frame.payload
         })
         .collect();
-    assert_eq!(pongs, whole.pings.iter().collect::<Vec<_>>());
+    let pings: Vec<_> = whole.pings.iter().collect();
+    if whole.end == ReadErrorKind::InvalidUtf8 {
+        // Text that is none fails the connection: what waits to be answered in that moment need not be.
+        assert!(pings.starts_with(&pongs), "{pongs:?} of {pings:?}");
+    } else {
+        assert_eq!(pongs, pings);
+    }
 }
