@@ -98,7 +98,12 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// `10.0.0.0/8`, or a single address.
 fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    let Some((address, written)) = text.split_once('/') else {
+        return text.parse::<IpAddr>().ok().map(IpNet::from);
+    };
+    // Zeros in front mean octal to some: such an entry is none.
+    let prefix = written.parse::<u8>().ok().filter(|prefix| prefix.to_string() == written)?;
+    IpNet::new(address.parse().ok()?, prefix).ok()
 }
 
 #[cfg(test)]
