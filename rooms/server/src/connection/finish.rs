@@ -40,7 +40,7 @@ pub(super) async fn finish<S: Io>(mut ending: Ending<S>, over: Over, patience: P
             let close = Packet::close(Some(violation.close_code()), &violation.to_string());
             (close, Then::Discard, patience.close)
         }
-        Over::Ended(end) => {
+        Over::Ended(end) | Over::GivenUp(end) => {
             let time = patience.close.max(patience.write);
             (Packet::close(Some(end.code), &end.reason), Then::AwaitClose, time)
         }

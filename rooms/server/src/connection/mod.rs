@@ -50,13 +50,15 @@ pub(crate) struct Patience {
 
 /// Why a connection is over.
 #[derive(Debug)]
-enum Over {
+pub(crate) enum Over {
     /// The client closed, with this code.
     PeerClosed(Option<u16>),
     /// The client broke RFC 6455.
     Violation(Violation),
     /// The server ends it.
     Ended(End),
+    /// The server gives it up: it shows no sign of life, or takes nothing.
+    GivenUp(End),
     /// The stream has ended or failed.
     Gone,
 }
@@ -151,8 +153,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
         {
             tracing::warn!(parent: &self.span, "a handler outlives its connection, and is dropped");
         }
-        let end = if let Over::Ended(end) = over { Some(end) } else { None };
-        if let Work::Later(work) = self.span.in_scope(|| self.dialect.closed(&self.conn, end)) {
+        if let Work::Later(work) = self.span.in_scope(|| self.dialect.closed(&self.conn, over)) {
             let _ = timeout(close, work.instrument(self.span.clone())).await;
         }
     }
@@ -224,7 +225,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
                 }
                 Ok(Some((Event::Close(code), _))) => return Err(Over::PeerClosed(code)),
                 Ok(Some((Event::Ping(payload), _))) => _ = link.member.push(&Packet::pong(payload)),
-                Ok(Some((Event::Pong(_), _))) => {}
+                Ok(Some((Event::Pong(_), _))) => dialect.ponged(conn),
                 Ok(Some((Event::Message(kind, payload), followed))) => {
                     if rate.as_mut().is_some_and(|rate| !rate.take()) {
                         return Err(Over::Ended(End::new(close_code::POLICY, "too many messages")));
@@ -272,6 +273,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
             match self.timers.poll(self.blocked, sleep.as_mut(), cx) {
                 None => return Ok(()),
                 Some(Due::Ping) => {
+                    self.dialect.pinging(&self.conn);
                     self.link.member.push(&Packet::ping());
                     self.write(cx)?;
                 }
@@ -287,7 +289,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
 
 /// The client may try again later.
 fn gives_up(reason: &'static str) -> Over {
-    Over::Ended(End::new(close_code::TRY_AGAIN, reason))
+    Over::GivenUp(End::new(close_code::TRY_AGAIN, reason))
 }
 
 /// Writes until nothing is left. Pending: the socket takes no more, and not that the task has used up its share of

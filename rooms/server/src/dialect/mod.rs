@@ -17,8 +17,9 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use crate::connection::Over;
 use crate::handshake::HandshakeError;
-use crate::hub::{End, Hub, Member, Profile, When};
+use crate::hub::{Hub, Member, Profile, When};
 use crate::ws::Kind;
 
 /// One of the protocols, set up as the user wants it.
@@ -49,9 +50,13 @@ pub(crate) trait Dialect: Send + Sync + Sized + 'static {
 
     fn received(&self, conn: &Self::Conn, message: Incoming<'_>) -> Work;
 
-    /// After the last message; the connection is still listed, and in its rooms. `end`: how the server has
-    /// ended it, if it has.
-    fn closed(&self, _conn: &Self::Conn, _end: Option<&End>) -> Work {
+    /// Right before a ping is sent.
+    fn pinging(&self, _conn: &Self::Conn) {}
+
+    fn ponged(&self, _conn: &Self::Conn) {}
+
+    /// After the last message; the connection is still listed, and in its rooms.
+    fn closed(&self, _conn: &Self::Conn, _how: &Over) -> Work {
         Work::Done
     }
 }

@@ -84,7 +84,7 @@ impl Dialect for Raw {
             }
             _ => {
                 let said = Message { room: &room, event: "", sender: member.id(), dst: "", data };
-                hub.publish(&room, member, Audience::OthersOfMember, &said);
+                hub.publish(&room, Audience::OthersOfMember(member), &said);
             }
         }
         Work::Done

@@ -1,9 +1,10 @@
 //! What is delivered, in the framing of each receiver, made once for each.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use wscengine_rooms_protocol::room::Message;
+use wscengine_rooms_protocol::room::{Data, Message};
 
 use super::Member;
 use crate::ws::Packet;
@@ -13,6 +14,13 @@ use crate::ws::Packet;
 pub(crate) trait Voice: fmt::Debug + Send + Sync {
     /// A message of a room or of a client. `None`: the protocol cannot say it.
     fn message(&self, message: &Message<'_>) -> Option<Packet>;
+
+    /// What has no event: a raw message of groWs, a native one of iris. To the others it is one whose event has
+    /// no name.
+    fn native(&self, native: &Native<'_>) -> Option<Packet> {
+        let Native { room, sender, dst, ref data } = *native;
+        self.message(&Message { room, event: "", sender, dst, data: data.clone() })
+    }
 
     /// To the one who has joined a room, before anything else of that room.
     fn welcome(
@@ -38,14 +46,52 @@ pub(crate) enum News<'a> {
 }
 
 /// Who in a room is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// All but the sender, who must be a member.
-    OthersOfMember,
-    /// All but the sender, who need not be a member.
-    Others,
-    /// All, also the sender if it is a member; it need not be.
+#[derive(Clone, Copy)]
+pub(crate) enum Audience<'a> {
+    /// All but this one, who must be a member.
+    OthersOfMember(&'a Member),
+    /// All but this one, who need not be a member.
+    Others(&'a Member),
+    /// All, the sender too if it is a member.
     Everyone,
+    /// Those for whom this holds. It is called while the room is locked.
+    Those(&'a dyn Fn(&Member) -> bool),
+}
+
+impl<'a> Audience<'a> {
+    /// The one who is passed over.
+    pub(super) fn sender(self) -> Option<&'a Member> {
+        match self {
+            Self::OthersOfMember(sender) | Self::Others(sender) => Some(sender),
+            Self::Everyone | Self::Those(_) => None,
+        }
+    }
+
+    pub(super) fn includes(self, member: &Member) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::OthersOfMember(sender) | Self::Others(sender) => {
+                member.number() != sender.number()
+            }
+            Self::Those(holds) => holds(member),
+        }
+    }
+}
+
+/// What happens in a room and has no event.
+#[derive(Clone, Debug)]
+pub(crate) struct Native<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) sender: &'a str,
+    /// The id of the one receiver; empty for everybody.
+    pub(crate) dst: &'a str,
+    pub(crate) data: Data<'a>,
+}
+
+impl Content for Native<'_> {
+    fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
+        voice.native(self)
+    }
 }
 
 /// What can be put into packets.
@@ -70,24 +116,39 @@ impl<F: Fn(&dyn Voice) -> Option<Packet>> Content for F {
 pub(super) struct Packets<'a, C> {
     content: &'a C,
     made: Vec<(Arc<dyn Voice>, Option<Packet>)>,
+    /// Where in `made` the packet of a voice is, once there are many.
+    places: HashMap<usize, usize>,
 }
 
+/// From so many voices on they are looked up.
+const MANY: usize = 8;
+
 impl<'a, C: Content> Packets<'a, C> {
+    pub(super) fn new(content: &'a C) -> Self {
+        Self { content, made: Vec::with_capacity(1), places: HashMap::new() }
+    }
+
     /// For a room where most speak as the sender does.
-    pub(super) fn new(content: &'a C, voice: &Arc<dyn Voice>) -> Self {
-        let mut packets = Self { content, made: Vec::with_capacity(1) };
+    pub(super) fn with(content: &'a C, voice: &Arc<dyn Voice>) -> Self {
+        let mut packets = Self::new(content);
         packets.make(voice);
         packets
     }
 
     pub(super) fn make(&mut self, voice: &Arc<dyn Voice>) {
-        if !self.has(voice) {
-            self.made.push((Arc::clone(voice), self.content.packet(&**voice)));
+        if self.has(voice) {
+            return;
+        }
+        self.made.push((Arc::clone(voice), self.content.packet(&**voice)));
+        if self.made.len() >= MANY {
+            let known = self.places.len();
+            let new = self.made.iter().enumerate().skip(known);
+            self.places.extend(new.map(|(place, (voice, _))| (key(voice), place)));
         }
     }
 
     pub(super) fn has(&self, voice: &Arc<dyn Voice>) -> bool {
-        self.made.iter().any(|(known, _)| Arc::ptr_eq(known, voice))
+        self.find(voice).is_some()
     }
 
     /// Queues it for a member whose voice it was made for. Whether it was told.
@@ -101,7 +162,20 @@ impl<'a, C: Content> Packets<'a, C> {
     }
 
     fn of(&self, member: &Member) -> Option<&Packet> {
-        let made = self.made.iter().find(|(voice, _)| Arc::ptr_eq(voice, member.voice()));
-        made.and_then(|(_, packet)| packet.as_ref())
+        self.find(member.voice()).and_then(Option::as_ref)
     }
+
+    fn find(&self, voice: &Arc<dyn Voice>) -> Option<&Option<Packet>> {
+        let made = if self.places.is_empty() {
+            self.made.iter().find(|(known, _)| Arc::ptr_eq(known, voice))
+        } else {
+            self.places.get(&key(voice)).and_then(|place| self.made.get(*place))
+        };
+        made.map(|(_, packet)| packet)
+    }
+}
+
+/// What tells voices apart.
+pub(super) fn key(voice: &Arc<dyn Voice>) -> usize {
+    Arc::as_ptr(voice).cast::<()>().addr()
 }

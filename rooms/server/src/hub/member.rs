@@ -1,11 +1,14 @@
 //! A connection as the hub knows it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use indexmap::IndexMap;
 
+use super::crowd::Left;
+use super::meta::Meta;
 use super::outbox::{Outbox, Pushed};
 use super::room::Room;
 use super::{Direct, End, Queue, QueueLimits, Turn, Voice, lock};
@@ -30,13 +33,21 @@ pub(crate) struct Member {
     meters: Arc<Meters>,
     outbox: Mutex<Outbox>,
     rooms: Mutex<Joined>,
+    meta: Meta,
 }
 
 /// The rooms that a connection is in, in the order in which it joined them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Joined {
     rooms: IndexMap<Arc<str>, Arc<Room>>,
+    crowd: Option<Arc<dyn Left>>,
     over: bool,
+}
+
+impl fmt::Debug for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.rooms.keys()).finish()
+    }
 }
 
 impl Member {
@@ -52,6 +63,7 @@ impl Member {
             meters,
             outbox: Mutex::new(Outbox::new(limits)),
             rooms: Mutex::new(Joined::default()),
+            meta: Meta::default(),
         }
     }
 
@@ -70,6 +82,15 @@ impl Member {
 
     pub(crate) fn claims(&self) -> &HashMap<String, String> {
         &self.profile.claims
+    }
+
+    /// What the application keeps with it.
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    pub(crate) fn is_in(&self, room: &str) -> bool {
+        lock(&self.rooms).get(room).is_some()
     }
 
     /// Queues a packet, unless the connection is at its end or too slow. Never waits.
@@ -155,13 +176,23 @@ impl Member {
         lock(&self.outbox).set_direct(None);
         let mut joined = lock(&self.rooms);
         joined.over = true;
-        std::mem::take(&mut joined.rooms).into_values().collect()
+        let (rooms, crowd) = (std::mem::take(&mut joined.rooms), joined.crowd.take());
+        drop(joined);
+        if let Some(crowd) = crowd {
+            crowd.leave(self);
+        }
+        rooms.into_values().collect()
     }
 }
 
 impl Joined {
     pub(super) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// To be left at the end.
+    pub(super) fn set_crowd(&mut self, crowd: Arc<dyn Left>) {
+        self.crowd = Some(crowd);
     }
 
     pub(super) fn len(&self) -> usize {

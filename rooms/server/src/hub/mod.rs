@@ -5,9 +5,11 @@
 //! queues of all members, so that all see the same order. Locks are taken in this order and no other: a
 //! member's rooms, a room, a queue. The tables of names are locked for a look-up alone.
 
+mod crowd;
 mod delivery;
 mod late;
 mod member;
+mod meta;
 mod outbox;
 mod queue;
 mod room;
@@ -16,15 +18,15 @@ mod shards;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-pub(crate) use delivery::{Audience, Content, News, Voice};
+pub(crate) use crowd::Crowd;
+pub(crate) use delivery::{Audience, Content, Native, News, Voice};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
 pub(crate) use outbox::{Direct, End, QueueLimits, Turn};
 pub(crate) use queue::Queue;
 
-use delivery::Packets;
 use late::Late;
-use room::Room;
+use room::{Kind, Room};
 use shards::Shards;
 
 use crate::metrics::Meters;
@@ -186,12 +188,15 @@ impl Hub {
     pub(crate) fn publish(
         &self,
         name: &str,
-        from: &Member,
-        audience: Audience,
+        audience: Audience<'_>,
         content: &impl Content,
     ) -> usize {
-        let Some(room) = self.rooms.get(name) else { return 0 };
-        room.publish(from, audience, Packets::new(content, from.voice()))
+        self.rooms.get(name).map_or(0, |room| room.publish(audience, content))
+    }
+
+    /// The connection with this id.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Member>> {
+        self.members.get(id)
     }
 
     /// Delivers to one connection. Whether there is one, and its queue took it.
@@ -206,9 +211,10 @@ impl Hub {
     /// The room of that name that is in the table, or a new one.
     fn room(&self, name: &str) -> Arc<Room> {
         let announces = self.limits.announce_root || name != ROOT;
+        let kind = if announces { Kind::Announced } else { Kind::Quiet };
         self.rooms.get_or_insert(name, Room::is_closed, |name| {
             self.room_count.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Room::new(name, announces, Arc::clone(&self.late)))
+            Arc::new(Room::new(name, kind, Arc::clone(&self.late)))
         })
     }
 

@@ -5,24 +5,34 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use indexmap::IndexMap;
 
-use super::delivery::{Audience, Content, News, Packets, Voice};
+use super::delivery::{Audience, Content, News, Packets, Voice, key};
 use super::late::Late;
 use super::{Member, lock};
 
 #[derive(Debug)]
 pub(super) struct Room {
     name: Arc<str>,
-    /// Whether its members are told who comes and goes.
-    announces: bool,
+    kind: Kind,
     late: Arc<Late>,
     inside: Mutex<Inside>,
+}
+
+/// What a room does of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its members are told who comes and goes, and it ends with the last one.
+    Announced,
+    /// It ends with the last member.
+    Quiet,
+    /// It stays without members.
+    Lasting,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
     members: IndexMap<u64, Arc<Member>>,
     /// The voices of the members, and how many have each.
-    voices: Vec<(Arc<dyn Voice>, usize)>,
+    voices: IndexMap<usize, (Arc<dyn Voice>, usize)>,
     /// News wait to be written.
     late: bool,
     /// The last member has left: nobody enters any more.
@@ -30,8 +40,8 @@ struct Inside {
 }
 
 impl Room {
-    pub(super) fn new(name: Arc<str>, announces: bool, late: Arc<Late>) -> Self {
-        Self { name, announces, late, inside: Mutex::default() }
+    pub(super) fn new(name: Arc<str>, kind: Kind, late: Arc<Late>) -> Self {
+        Self { name, kind, late, inside: Mutex::default() }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -40,6 +50,10 @@ impl Room {
 
     pub(super) fn is_closed(self: &Arc<Self>) -> bool {
         lock(&self.inside).closed
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.inside).members.len()
     }
 
     pub(super) fn ids(&self) -> Vec<Arc<str>> {
@@ -67,10 +81,15 @@ impl Room {
     pub(super) fn exit(self: &Arc<Self>, member: &Member) -> bool {
         let mut inside = lock(&self.inside);
         inside.remove(member);
-        inside.closed = inside.members.is_empty();
+        inside.closed = inside.members.is_empty() && self.kind != Kind::Lasting;
         let is_closed = inside.closed;
         self.announce(inside, member, News::Left(member.id()));
         is_closed
+    }
+
+    /// Removes a member of whom nobody is told; whether it was in there.
+    pub(super) fn exit_quietly(&self, member: &Member) -> bool {
+        lock(&self.inside).remove(member)
     }
 
     /// Has the news written that wait for members.
@@ -83,20 +102,22 @@ impl Room {
     }
 
     /// Delivers to members. How many were told.
-    pub(super) fn publish<C: Content>(
-        &self,
-        from: &Member,
-        audience: Audience,
-        mut packets: Packets<'_, C>,
-    ) -> usize {
+    pub(super) fn publish<C: Content>(&self, audience: Audience<'_>, content: &C) -> usize {
+        let mut packets = match audience.sender() {
+            Some(sender) => Packets::with(content, sender.voice()),
+            None => Packets::new(content),
+        };
         loop {
             let inside = lock(&self.inside);
-            let Some(missing) = inside.unheard(&packets) else {
-                return inside.deliver(from, audience, &packets);
-            };
+            let missing = inside.unheard(&packets);
+            if missing.is_empty() {
+                return inside.deliver(audience, &packets);
+            }
             // Made without the lock: it may be code of the user's.
             drop(inside);
-            packets.make(&missing);
+            for voice in &missing {
+                packets.make(voice);
+            }
         }
     }
 
@@ -115,12 +136,12 @@ impl Room {
         news: News<'_>,
     ) {
         let is_alone = inside.members.len() < 2 && inside.members.contains_key(&about.number());
-        if !self.announces || is_alone || inside.members.is_empty() {
+        if self.kind != Kind::Announced || is_alone || inside.members.is_empty() {
             return;
         }
         let content = |voice: &dyn Voice| voice.news(&self.name, news);
-        let mut packets = Packets::new(&content, about.voice());
-        for (voice, _) in &inside.voices {
+        let mut packets = Packets::with(&content, about.voice());
+        for (voice, _) in inside.voices.values() {
             packets.make(voice);
         }
         for member in inside.members.values().filter(|member| member.number() != about.number()) {
@@ -137,44 +158,42 @@ impl Room {
 impl Inside {
     fn insert(&mut self, member: &Arc<Member>) {
         self.members.insert(member.number(), Arc::clone(member));
-        match self.voices.iter_mut().find(|(voice, _)| Arc::ptr_eq(voice, member.voice())) {
-            Some((_, count)) => *count += 1,
-            None => self.voices.push((Arc::clone(member.voice()), 1)),
-        }
+        let voice = member.voice();
+        self.voices.entry(key(voice)).or_insert_with(|| (Arc::clone(voice), 0)).1 += 1;
     }
 
-    fn remove(&mut self, member: &Member) {
+    /// Whether it was in there.
+    fn remove(&mut self, member: &Member) -> bool {
         if self.members.swap_remove(&member.number()).is_none() {
-            return;
+            return false;
         }
-        if let Some((_, count)) =
-            self.voices.iter_mut().find(|(voice, _)| Arc::ptr_eq(voice, member.voice()))
-        {
+        let voice = key(member.voice());
+        if let Some((_, count)) = self.voices.get_mut(&voice) {
             *count -= 1;
+            if *count == 0 {
+                self.voices.swap_remove(&voice);
+            }
         }
-        self.voices.retain(|(_, count)| *count > 0);
         // A room that was once large does not stay so.
         if self.members.capacity() > 64 && self.members.len() < self.members.capacity() / 8 {
             self.members.shrink_to_fit();
         }
+        true
     }
 
-    /// A voice in the room for which there is no packet yet.
-    fn unheard<C: Content>(&self, packets: &Packets<'_, C>) -> Option<Arc<dyn Voice>> {
-        self.voices.iter().map(|(voice, _)| voice).find(|voice| !packets.has(voice)).cloned()
+    /// The voices in the room for which there is no packet yet.
+    fn unheard<C: Content>(&self, packets: &Packets<'_, C>) -> Vec<Arc<dyn Voice>> {
+        let voices = self.voices.values().map(|(voice, _)| voice);
+        voices.filter(|voice| !packets.has(voice)).cloned().collect()
     }
 
-    fn deliver<C: Content>(
-        &self,
-        from: &Member,
-        audience: Audience,
-        packets: &Packets<'_, C>,
-    ) -> usize {
-        if audience == Audience::OthersOfMember && !self.members.contains_key(&from.number()) {
+    fn deliver<C: Content>(&self, audience: Audience<'_>, packets: &Packets<'_, C>) -> usize {
+        if let Audience::OthersOfMember(sender) = audience
+            && !self.members.contains_key(&sender.number())
+        {
             return 0;
         }
-        let skips = |number: u64| audience != Audience::Everyone && number == from.number();
-        let told = self.members.iter().filter(|(number, _)| !skips(**number));
-        told.filter(|(_, member)| packets.deliver(member)).count()
+        let told = self.members.values().filter(|member| audience.includes(member));
+        told.filter(|member| packets.deliver(member)).count()
     }
 }

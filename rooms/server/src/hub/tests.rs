@@ -83,10 +83,10 @@ impl World {
         self.hub.connect(profile(id, &self.plain), &self.meters).unwrap()
     }
 
-    fn say(&self, room: &str, from: &Member, audience: Audience, said: &str) -> usize {
+    fn say(&self, room: &str, from: &Member, audience: Audience<'_>, said: &str) -> usize {
         let data = Data::Text(said.into());
         let message = Message { room, event: "e", sender: from.id(), dst: "", data };
-        self.hub.publish(room, from, audience, &message)
+        self.hub.publish(room, audience, &message)
     }
 }
 
@@ -119,7 +119,7 @@ fn the_joiner_is_told_first_and_itself_is_in_the_list() {
     let [a, b] = ["a", "b"].map(|id| world.connect(id));
     world.hub.join(&a, "r").unwrap();
     world.hub.join(&b, "r").unwrap();
-    world.say("r", &b, Audience::OthersOfMember, "hi");
+    world.say("r", &b, Audience::OthersOfMember(&b), "hi");
     assert_eq!(told(&a), ["r:a", "r>b", "hi"]);
     assert_eq!(told(&b), ["r:a+b"]);
     assert_eq!(world.hub.rooms(), 1);
@@ -176,8 +176,8 @@ fn who_is_not_in_a_room_is_heard_only_where_that_is_allowed() {
     let [a, b] = ["a", "b"].map(|id| world.connect(id));
     world.hub.join(&a, "r").unwrap();
     told(&a);
-    assert_eq!(world.say("r", &b, Audience::OthersOfMember, "1"), 0);
-    assert_eq!(world.say("r", &b, Audience::Others, "2"), 1);
+    assert_eq!(world.say("r", &b, Audience::OthersOfMember(&b), "1"), 0);
+    assert_eq!(world.say("r", &b, Audience::Others(&b), "2"), 1);
     assert_eq!(world.say("r", &b, Audience::Everyone, "3"), 1);
     assert_eq!(world.say("r", &a, Audience::Everyone, "4"), 1);
     assert_eq!(world.say("none", &a, Audience::Everyone, "5"), 0);
@@ -200,7 +200,7 @@ fn each_voice_puts_a_message_once_and_only_its_own_way() {
         let data = Data::Text("hi".into());
         voice.message(&Message { room: "r", event: "e", sender: "a", dst: "", data })
     };
-    assert_eq!(world.hub.publish("r", &a, Audience::Others, &content), 3);
+    assert_eq!(world.hub.publish("r", Audience::Others(&a), &content), 3);
     assert_eq!(made.into_inner(), 2);
     assert_eq!(told(&b), ["r:a+b", "r>c", "r>d", "hi"]);
     assert_eq!(told(&c), ["HI"]);
@@ -319,7 +319,7 @@ fn threads_that_join_and_leave_the_same_rooms_lose_no_membership() {
                     let room = ["r", "s"][round % 2];
                     world.hub.join(&member, room).unwrap();
                     assert!(world.hub.ids_in(room).contains(member.id()));
-                    world.say(room, &member, Audience::Others, "x");
+                    world.say(room, &member, Audience::Others(&member), "x");
                     assert!(world.hub.leave(&member, room));
                     member.end_turn(&mut Queue::default(), false, Waker::noop());
                 }
@@ -415,7 +415,7 @@ async fn a_message_does_not_wait_for_the_news_and_goes_out_behind_them() {
     world.hub.join(&a, "r").unwrap();
     let woken = asleep(&a);
     world.hub.join(&b, "r").unwrap();
-    world.say("r", &b, Audience::OthersOfMember, "hi");
+    world.say("r", &b, Audience::OthersOfMember(&b), "hi");
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     assert_eq!(told(&a), ["r>b", "hi"]);
 }

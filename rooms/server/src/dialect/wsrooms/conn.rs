@@ -50,7 +50,7 @@ impl Conn {
     pub fn send_to_room(&self, room: &str, event: &str, payload: &[u8]) {
         let Link { hub, member } = &self.link;
         let frame = Frame { room, event, dst: "", src: self.id(), payload };
-        hub.publish(room, member, Audience::Others, &voice::said(&frame));
+        hub.publish(room, Audience::Others(member), &voice::said(&frame));
     }
 
     /// Sends to one connection, in room `root` and in the name of this one. Without such a connection

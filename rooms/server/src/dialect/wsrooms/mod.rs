@@ -218,10 +218,10 @@ impl Wsrooms {
                     return handlers::run(handler, conn.clone(), Message::of(&frame));
                 }
                 let audience = match self.strangers {
-                    Strangers::MayNotSpeak => Audience::OthersOfMember,
-                    Strangers::MaySpeak => Audience::Others,
+                    Strangers::MayNotSpeak => Audience::OthersOfMember(&link.member),
+                    Strangers::MaySpeak => Audience::Others(&link.member),
                 };
-                link.hub.publish(frame.room, &link.member, audience, &voice::said(&frame));
+                link.hub.publish(frame.room, audience, &voice::said(&frame));
             }
             _ => {
                 tracing::debug!(id = %conn.id(), event = frame.event, "a reserved event is dropped");
