@@ -7,23 +7,23 @@ use serde_json::Value;
 
 use super::lock;
 
-/// Values by name. Most connections have none, and pay a pointer for it.
+/// Values by name.
 #[derive(Debug, Default)]
-pub(crate) struct Meta(Mutex<Option<Box<HashMap<String, Value>>>>);
+pub(crate) struct Meta(Mutex<HashMap<String, Value>>);
 
 impl Meta {
     /// Sets a value; the one it had.
     pub(crate) fn set(&self, key: impl Into<String>, value: Value) -> Option<Value> {
-        lock(&self.0).get_or_insert_default().insert(key.into(), value)
+        lock(&self.0).insert(key.into(), value)
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Value> {
-        lock(&self.0).as_ref().and_then(|values| values.get(key).cloned())
+        lock(&self.0).get(key).cloned()
     }
 
     /// Whether the value of this name is this one.
     pub(crate) fn is(&self, key: &str, value: &Value) -> bool {
-        lock(&self.0).as_ref().and_then(|values| values.get(key)) == Some(value)
+        lock(&self.0).get(key) == Some(value)
     }
 }
 
