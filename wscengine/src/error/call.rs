@@ -1,15 +1,13 @@
 //! Why a request got no reply.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use super::{SendError, SendErrorKind};
 use crate::message::Message;
 
 /// A request got no reply.
 ///
 /// The message comes back where it was not taken for sending: see [`into_message`](Self::into_message).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
 pub struct CallError {
     kind: CallErrorKind,
     message: Option<Message<'static>>,
@@ -82,20 +80,3 @@ impl From<CallErrorKind> for CallError {
         Self::new(kind)
     }
 }
-
-impl fmt::Debug for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallError")
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .finish()
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl StdError for CallError {}

@@ -1,15 +1,13 @@
 //! What a session, or a hold on its connection, could not do.
 
-use std::error::Error as StdError;
-use std::fmt;
-
 use super::ReadError;
 use crate::message::Message;
 
 /// Something could not be sent.
 ///
 /// The message comes back where it was not taken: see [`into_message`](Self::into_message).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
 pub struct SendError {
     kind: SendErrorKind,
     message: Option<Message<'static>>,
@@ -68,23 +66,6 @@ impl SendError {
         self.message
     }
 }
-
-impl fmt::Debug for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError")
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .finish()
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl StdError for SendError {}
 
 /// A ping got no pong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
