@@ -2,7 +2,8 @@
 
 use bytes::BytesMut;
 
-use super::{Batch, Limits, Slot};
+use super::Limits;
+use super::batch::{Batch, Slot};
 use crate::message::MessageKind;
 
 /// The most messages that one call takes, so that what follows a read gets its turn.
