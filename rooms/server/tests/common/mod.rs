@@ -1,6 +1,9 @@
 //! What the integration tests share: a server on a free port, and clients for it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod host;
+mod talker;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,6 +16,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use wscengine_rooms_server::{Config, RunningServer, Server};
+
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub(crate) use {
+    host::host,
+    talker::{Talker, assert_nothing_more},
+};
 
 pub(crate) type Client = WebSocketStream<TcpStream>;
 

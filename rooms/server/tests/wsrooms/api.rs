@@ -1,39 +1,16 @@
 //! What an application can do: its own handlers, in its own axum application.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
 use wscengine_rooms_server::wsrooms::{
     Claims, Conn, Message, RegisterError, Strangers, Unauthorized, Wsrooms,
 };
 use wscengine_rooms_server::{Config, Rooms};
 
-use crate::common::http;
+use crate::common::{host, http};
 use crate::peer::{Peer, assert_nothing_more, meet, new_member};
-
-/// An application of somebody else's with the rooms in it. Ends with the handle.
-pub(crate) async fn host(app: Router) -> (SocketAddr, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let service = TowerToHyperService::new(app);
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let connection =
-                http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-            tokio::spawn(connection.with_upgrades());
-        }
-    });
-    (addr, tasks)
-}
 
 fn app(wsrooms: Wsrooms) -> Router {
     Router::new().route("/chat", Rooms::new(Config::default()).wsrooms(wsrooms))

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use wscengine_rooms_server::wsrooms::Message;
 use wscengine_rooms_server::{Config, Rooms};
 
-use crate::api::host;
+use crate::common::host;
 use crate::peer::Peer;
 
 #[path = "../../examples/jwt.rs"]
