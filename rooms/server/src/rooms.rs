@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tracing::Span;
 
 use crate::config::Config;
@@ -217,7 +219,8 @@ impl<D: Dialect> Endpoint<D> {
         span: Span,
     ) {
         // An error means that the client went away before it had our 101.
-        let Ok(upgraded) = on_upgrade.await else { return };
+        let limit = self.dialect.handshake_timeout().unwrap_or(Duration::MAX);
+        let Ok(Ok(upgraded)) = timeout(limit, on_upgrade).await else { return };
         let Admission { profile, guest, .. } = admission;
         let Shared { hub, drain, config, .. } = &*self.rooms.shared;
         let member = match hub.connect(profile, &self.meters) {
@@ -228,7 +231,8 @@ impl<D: Dialect> Endpoint<D> {
         if let Some(end) = drain.too_late() {
             member.end(end);
         }
-        let (link, patience) = (Link { hub: Arc::clone(hub), member }, config.patience());
+        let (link, mut patience) = (Link { hub: Arc::clone(hub), member }, config.patience());
+        patience.write = self.dialect.write_timeout().unwrap_or(patience.write);
         let dialect = Arc::clone(&self.dialect);
         drop(self);
         match upgraded.downcast::<TokioIo<TcpStream>>() {

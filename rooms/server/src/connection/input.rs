@@ -30,6 +30,11 @@ impl Input {
         Self { buf: leftover.to_vec(), at: 0, assembly: Assembly::new(max_message) }
     }
 
+    /// Takes compressed messages.
+    pub(super) fn set_inflates(&mut self) {
+        self.assembly.set_inflates();
+    }
+
     /// The next of what has been read, and whether anything comes behind it.
     pub(super) fn next(&mut self) -> Result<Option<(Event<'_>, When)>, Violation> {
         let len = self.buf.len();

@@ -120,6 +120,9 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
     };
     // It is a share of hyper's buffer.
     drop(leftover);
+    if task.dialect.inflates(&task.conn) {
+        task.input.set_inflates();
+    }
     task.work = task.span.in_scope(|| task.dialect.opened(&task.conn)).later();
     let over = task.run().await;
     task.say_goodbye(&over).await;

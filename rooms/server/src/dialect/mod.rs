@@ -34,6 +34,16 @@ pub(crate) trait Dialect: Send + Sync + Sized + 'static {
 
     fn pace(&self) -> Pace;
 
+    /// How long a socket may take nothing, where that is not as the server has it.
+    fn write_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How long the answer to the upgrade may take to be written, where that has a limit.
+    fn handshake_timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Judges a request, before the upgrade. `handshake` is what RFC 6455 says about it: when it is told, and
     /// in which words, is the protocol's business.
     fn admit(
@@ -44,6 +54,11 @@ pub(crate) trait Dialect: Send + Sync + Sized + 'static {
 
     /// A connection whose upgrade is done and which the hub lists.
     fn conn(self: &Arc<Self>, link: Link, guest: Self::Guest) -> Self::Conn;
+
+    /// Whether it was agreed that messages may be compressed (RFC 7692), without context takeover.
+    fn inflates(&self, _conn: &Self::Conn) -> bool {
+        false
+    }
 
     /// Before the first message.
     fn opened(&self, conn: &Self::Conn) -> Work;

@@ -1,6 +1,7 @@
 //! From bytes to messages: whole frames are lent where they lie, parts are put together.
 
 use super::Violation;
+use super::deflate::{inflate, max_compressed};
 use super::header::{Header, unmask};
 
 const CONTINUATION: u8 = 0;
@@ -31,16 +32,30 @@ pub(crate) enum Event<'a> {
 #[derive(Debug)]
 pub(crate) struct Assembly {
     max: usize,
-    begun: Option<Kind>,
+    /// Messages may be compressed.
+    inflates: bool,
+    begun: Option<Begun>,
     parts: Vec<u8>,
     /// `parts` is a message that has been lent.
     lent: bool,
 }
 
+/// What the first frame of a message says.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    kind: Kind,
+    compressed: bool,
+}
+
 impl Assembly {
     /// For messages of at most `max` bytes.
     pub(crate) fn new(max: usize) -> Self {
-        Self { max, begun: None, parts: Vec::new(), lent: false }
+        Self { max, inflates: false, begun: None, parts: Vec::new(), lent: false }
+    }
+
+    /// Takes compressed messages from now on (RFC 7692); the limit is for what they become.
+    pub(crate) fn set_inflates(&mut self) {
+        self.inflates = true;
     }
 
     /// The next event in `buf` from `*at` on, and moves `*at` behind it. `None`: more bytes are needed.
@@ -68,14 +83,18 @@ impl Assembly {
             if header.is_control() {
                 return control(header.opcode, &buf[start..*at]).map(Some);
             }
-            if header.last && header.opcode != CONTINUATION {
+            if header.last && header.opcode != CONTINUATION && !header.compressed {
                 return message(kind(header.opcode), &buf[start..*at]).map(Some);
             }
-            let kind = *self.begun.get_or_insert(kind(header.opcode));
+            let first = Begun { kind: kind(header.opcode), compressed: header.compressed };
+            let begun = *self.begun.get_or_insert(first);
             self.parts.extend_from_slice(&buf[start..*at]);
             if header.last {
                 (self.begun, self.lent) = (None, true);
-                return message(kind, &self.parts).map(Some);
+                if begun.compressed {
+                    self.parts = inflate(&self.parts, self.max)?;
+                }
+                return message(begun.kind, &self.parts).map(Some);
             }
         }
     }
@@ -85,11 +104,14 @@ impl Assembly {
         match (header.opcode, self.begun) {
             (CONTINUATION, None) => return Err(Violation::NothingBegun),
             (TEXT | BINARY, Some(_)) => return Err(Violation::NotEnded),
+            _ if header.compressed && !self.inflates => return Err(Violation::ReservedBit),
             _ if header.is_control() => return Ok(()),
             _ => {}
         }
+        let compressed = header.compressed || self.begun.is_some_and(|begun| begun.compressed);
+        let max = if compressed { max_compressed(self.max) } else { self.max };
         match self.parts.len().checked_add(header.len) {
-            Some(len) if len <= self.max => Ok(()),
+            Some(len) if len <= max => Ok(()),
             _ => Err(Violation::TooBig),
         }
     }
@@ -154,7 +176,11 @@ mod tests {
 
     /// All events, as text, however the bytes are cut.
     fn events(bytes: &[u8], step: usize) -> Vec<String> {
-        let (mut assembly, mut out) = (Assembly::new(200), Vec::new());
+        events_of(Assembly::new(200), bytes, step)
+    }
+
+    fn events_of(mut assembly: Assembly, bytes: &[u8], step: usize) -> Vec<String> {
+        let mut out = Vec::new();
         let (mut buf, mut at) = (Vec::new(), 0);
         for piece in bytes.chunks(step) {
             buf.extend_from_slice(piece);
@@ -221,5 +247,43 @@ mod tests {
         assert!(events(&parts, 7)[0].starts_with("Message"));
         // The limit is for each message by itself.
         assert_eq!(events(&parts.repeat(3), 7).len(), 3);
+    }
+
+    fn inflating() -> Assembly {
+        let mut assembly = Assembly::new(200);
+        assembly.set_inflates();
+        assembly
+    }
+
+    #[test]
+    fn compressed_messages_are_inflated_however_they_are_cut() {
+        let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        let mut bytes = frame(0xc1, &hello);
+        bytes.extend(frame(0x81, b"plain"));
+        bytes.extend(frame(0x42, &hello[..3]));
+        bytes.extend(frame(0x89, b""));
+        bytes.extend(frame(0x80, &hello[3..]));
+        for step in 1..bytes.len() {
+            let seen = events_of(inflating(), &bytes, step);
+            let text = |text: &[u8]| format!("{:?}", Event::Message(Kind::Text, text));
+            let binary = format!("{:?}", Event::Message(Kind::Binary, b"Hello"));
+            let ping = format!("{:?}", Event::Ping(b""));
+            assert_eq!(seen, [text(b"Hello"), text(b"plain"), ping, binary], "in pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn compressed_messages_are_held_to_what_was_agreed_and_to_the_limit() {
+        let compressed =
+            |payload: &[u8]| crate::ws::deflate::deflate(payload, crate::ws::WindowBits::all()[6]);
+        assert_eq!(events(&frame(0xc1, &compressed(b"x")), 1), ["ReservedBit"]);
+        let seen = |bytes: &[u8]| events_of(inflating(), bytes, 7).join(" ");
+        assert!(seen(&frame(0xc2, &compressed(&[0; 200]))).starts_with("Message"));
+        assert_eq!(seen(&frame(0xc2, &compressed(&[0; 201]))), "TooBig");
+        assert_eq!(seen(&frame(0xc1, &compressed(b"\xff"))), "NotUtf8");
+        assert_eq!(seen(&frame(0xc1, &[0xff; 3])), "Deflate");
+        // Not even compressed it may be much larger than the limit.
+        assert_eq!(seen(&frame(0xc2, &[0; 300])), "TooBig");
+        assert_eq!(seen(&frame(0x82, &[0; 201])), "TooBig");
     }
 }

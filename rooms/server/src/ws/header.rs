@@ -4,7 +4,9 @@
 use super::close_code;
 
 const FIN: u8 = 0x80;
-const RESERVED: u8 = 0x70;
+const RESERVED: u8 = 0x30;
+/// The first of a compressed message (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
@@ -17,6 +19,8 @@ const MAX_CONTROL: usize = 125;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) last: bool,
+    /// Whether this is agreed to is for others to judge.
+    pub(super) compressed: bool,
     pub(super) opcode: u8,
     pub(super) mask: [u8; MASK],
     /// The length of the header itself.
@@ -48,6 +52,8 @@ pub(crate) enum Violation {
     CloseCode,
     #[error("text is not UTF-8")]
     NotUtf8,
+    #[error("a compressed message is no DEFLATE")]
+    Deflate,
     #[error("message too big")]
     TooBig,
 }
@@ -57,7 +63,7 @@ impl Violation {
     pub(crate) fn close_code(self) -> u16 {
         match self {
             Self::TooBig => close_code::TOO_BIG,
-            Self::NotUtf8 => close_code::INVALID,
+            Self::NotUtf8 | Self::Deflate => close_code::INVALID,
             Self::ReservedBit
             | Self::Opcode(_)
             | Self::NotMasked
@@ -98,14 +104,16 @@ impl Header {
         }
         let len = usize::try_from(len).map_err(|_| Violation::TooBig)?;
         let Some(&[a, b, c, d]) = rest.get(length..length + MASK) else { return Ok(None) };
-        Ok(Some(Self { last, opcode, mask: [a, b, c, d], size: 2 + length + MASK, len }))
+        let (compressed, mask) = (first & COMPRESSED != 0, [a, b, c, d]);
+        Ok(Some(Self { last, compressed, opcode, mask, size: 2 + length + MASK, len }))
     }
 }
 
 /// What the first two bytes show.
 fn check(first: u8, second: u8) -> Result<(), Violation> {
     let opcode = first & OPCODE;
-    if first & RESERVED != 0 {
+    // Only the first frame of a message can say that it is compressed.
+    if first & RESERVED != 0 || first & COMPRESSED != 0 && !matches!(opcode, 1 | 2) {
         return Err(Violation::ReservedBit);
     }
     if !matches!(opcode, 0..=2 | 8..=10) {
@@ -162,7 +170,10 @@ mod tests {
     #[test]
     fn each_rule_of_the_header_is_kept() {
         for (bytes, violation) in [
-            (&[0xc2, 0x80][..], Violation::ReservedBit),
+            (&[0xa2, 0x80][..], Violation::ReservedBit),
+            (&[0x92, 0x80], Violation::ReservedBit),
+            (&[0xc0, 0x80], Violation::ReservedBit),
+            (&[0xc9, 0x80], Violation::ReservedBit),
             (&[0x83, 0x80], Violation::Opcode(3)),
             (&[0x8b, 0x80], Violation::Opcode(11)),
             (&[0x82, 0x00], Violation::NotMasked),

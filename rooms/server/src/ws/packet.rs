@@ -3,12 +3,18 @@
 use bytes::Bytes;
 
 use super::Kind;
+use super::deflate::{WindowBits, deflate};
 
 /// The longest header of a frame that is not masked: 2 bytes and 8 of extended length.
 pub(crate) const MAX_HEADER: usize = 10;
 
+/// Less is hardly worth the time.
+const MIN_COMPRESSED: usize = 64;
+
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+/// The first frame of a compressed message (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -24,6 +30,24 @@ impl Packet {
         Self::build(first, payload.len(), |out| out.extend_from_slice(payload))
     }
 
+    /// A compressed data frame, where that is shorter.
+    pub(crate) fn compressed(kind: Kind, payload: &[u8], bits: WindowBits) -> Self {
+        if payload.len() >= MIN_COMPRESSED {
+            let compressed = deflate(payload, bits);
+            if compressed.len() < payload.len() {
+                let first = if kind == Kind::Text { TEXT } else { BINARY };
+                let write = |out: &mut Vec<u8>| out.extend_from_slice(&compressed);
+                return Self::build(first | COMPRESSED, compressed.len(), write);
+            }
+        }
+        Self::message(kind, payload)
+    }
+
+    /// A text frame whose payload of `len` bytes, UTF-8, is written by `write`.
+    pub(crate) fn text_with(len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::build(TEXT, len, write)
+    }
+
     /// A binary frame whose payload of `len` bytes is written by `write`.
     pub(crate) fn binary_with(len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         Self::build(BINARY, len, write)
@@ -31,6 +55,11 @@ impl Packet {
 
     pub(crate) fn ping() -> Self {
         Self(Bytes::from_static(&[PING, 0]))
+    }
+
+    /// A ping with a payload of at most 125 bytes.
+    pub(crate) fn ping_with(payload: &[u8]) -> Self {
+        Self::build(PING, payload.len(), |out| out.extend_from_slice(payload))
     }
 
     /// The answer to a ping. Payloads of control frames have at most 125 bytes.
@@ -96,5 +125,17 @@ mod tests {
         let packet = Packet::close(Some(1000), &"é".repeat(62));
         assert_eq!(packet.len(), 2 + 2 + 122);
         assert_eq!(Packet::close(None, "x").bytes(), &b"\x88\x00"[..]);
+    }
+
+    #[test]
+    fn a_frame_is_compressed_where_that_makes_it_shorter() {
+        let bits = WindowBits::all()[0];
+        let packet = Packet::compressed(Kind::Text, &[b'x'; 1000], bits);
+        assert_eq!(packet.bytes()[0], 0xc1);
+        assert!(packet.len() < 50);
+        for payload in [&b"hello"[..], &(0..=127).collect::<Vec<u8>>()] {
+            let plain = Packet::message(Kind::Binary, payload);
+            assert_eq!(Packet::compressed(Kind::Binary, payload, bits), plain);
+        }
     }
 }
