@@ -12,6 +12,7 @@ use axum::routing::{any, get};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DropRule};
+use crate::dialect::easy;
 use crate::dialect::wsrooms::{self, Wsrooms};
 use crate::drain::Drain;
 use crate::echo;
@@ -61,17 +62,23 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
+    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         // Its handlers have names that are free.
         if let Ok(demo) = wsrooms::demo() {
             router = router.route("/ws/wsrooms", self.rooms.wsrooms(demo));
         }
+        if let Ok(demo) = easy::demo() {
+            router = router.route("/ws/easy", self.rooms.easy(demo));
+        }
         if self.config().bench {
             router = router
                 .route("/bench/wsrooms", self.rooms.wsrooms(Wsrooms::new()))
                 .route("/bench/raw", self.rooms.raw());
+            if let Ok(bench) = easy::bench() {
+                router = router.route("/bench/easy", self.rooms.easy(bench));
+            }
         }
         router
             // Any method: the handshake check names the wrong one in its answer.

@@ -1,11 +1,12 @@
 //! The companion server of wscengine: rooms in an axum application, and the peer that the engine's examples and
 //! tests talk to.
 //!
-//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`]. [`App`] has them on routes:
+//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`] and [`easy`]. [`App`] has them on routes:
 //!
 //! | path | what |
 //! |---|---|
 //! | `/ws/wsrooms` | rooms for wsrooms clients, with handlers for `hello`, `ping` and `tell` |
+//! | `/ws/easy` | commands and channels for go-easy-websocket clients with the cookie `auth=valid` |
 //! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
 //! | `/healthz`, `/readyz` | `200` while the process serves, and while new connections are welcome |
 //! | `/metrics` | what is counted, for Prometheus |
@@ -54,7 +55,7 @@ mod ws;
 
 pub use app::{App, router};
 pub use config::Config;
-pub use dialect::wsrooms;
+pub use dialect::{easy, wsrooms};
 pub use guard::Origins;
 pub use hub::SlowClients;
 pub use rooms::Rooms;

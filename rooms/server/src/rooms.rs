@@ -18,6 +18,7 @@ use tracing::Span;
 
 use crate::config::Config;
 use crate::connection::{self, Patience, Tcp};
+use crate::dialect::easy::Easy;
 use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
 use crate::dialect::{Admission, Dialect, Link};
@@ -72,6 +73,11 @@ impl Rooms {
     /// An endpoint for wsrooms clients, with the limits of the [`Config`].
     pub fn wsrooms<S: Clone + Send + Sync + 'static>(&self, wsrooms: Wsrooms) -> MethodRouter<S> {
         self.endpoint(wsrooms.limited(&self.shared.config))
+    }
+
+    /// An endpoint for go-easy-websocket clients, with the limits of the [`Config`].
+    pub fn easy<S: Clone + Send + Sync + 'static>(&self, easy: Easy) -> MethodRouter<S> {
+        self.endpoint(easy.mounted(&self.shared.config, &self.shared.hub))
     }
 
     /// An endpoint for the load generator.

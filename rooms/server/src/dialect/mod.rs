@@ -6,6 +6,7 @@
 //! has to say goes into queues, and what takes time is a future that the connection's task drives before it
 //! takes the next message.
 
+pub mod easy;
 pub(crate) mod raw;
 pub mod wsrooms;
 
@@ -19,7 +20,7 @@ use axum::response::Response;
 
 use crate::connection::Over;
 use crate::handshake::HandshakeError;
-use crate::hub::{Hub, Member, Profile, When};
+use crate::hub::{End, Hub, Member, Profile, When};
 use crate::ws::Kind;
 
 /// One of the protocols, set up as the user wants it.
@@ -117,4 +118,14 @@ pub(crate) enum Work {
 pub(crate) struct Link {
     pub(crate) hub: Arc<Hub>,
     pub(crate) member: Arc<Member>,
+}
+
+impl Link {
+    /// Ends the connection as its application wants it. A code that may not be sent (RFC 6455 section 7.4) is
+    /// sent as 1000. Whether it is the first end.
+    pub(crate) fn close(&self, code: u16, reason: &str) -> bool {
+        let code =
+            if matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) { code } else { 1000 };
+        self.member.end(End::new(code, reason.to_owned()))
+    }
 }

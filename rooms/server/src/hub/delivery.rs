@@ -22,6 +22,11 @@ pub(crate) trait Voice: fmt::Debug + Send + Sync {
         self.message(&Message { room, event: "", sender, dst, data: data.clone() })
     }
 
+    /// What an application of go-easy writes to a channel or a client. To the others it is a message.
+    fn written(&self, message: &Message<'_>) -> Option<Packet> {
+        self.message(message)
+    }
+
     /// To the one who has joined a room, before anything else of that room.
     fn welcome(
         &self,
@@ -91,6 +96,16 @@ pub(crate) struct Native<'a> {
 impl Content for Native<'_> {
     fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
         voice.native(self)
+    }
+}
+
+/// What an application of go-easy writes: its clients are told content that is no text, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Written<'a>(pub(crate) Message<'a>);
+
+impl Content for Written<'_> {
+    fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
+        voice.written(&self.0)
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub(crate) use crowd::Crowd;
-pub(crate) use delivery::{Audience, Content, Native, News, Voice};
+pub(crate) use delivery::{Audience, Content, Native, News, Voice, Written};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
 pub(crate) use outbox::{Direct, End, QueueLimits, Turn};

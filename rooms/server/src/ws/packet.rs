@@ -26,8 +26,13 @@ pub(crate) struct Packet(Bytes);
 impl Packet {
     /// A data frame.
     pub(crate) fn message(kind: Kind, payload: &[u8]) -> Self {
+        Self::message_with(kind, payload.len(), |out| out.extend_from_slice(payload))
+    }
+
+    /// A data frame whose payload of `len` bytes is written by `write`.
+    pub(crate) fn message_with(kind: Kind, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let first = if kind == Kind::Text { TEXT } else { BINARY };
-        Self::build(first, payload.len(), |out| out.extend_from_slice(payload))
+        Self::build(first, len, write)
     }
 
     /// A compressed data frame, where that is shorter.

@@ -6,7 +6,7 @@ use wscengine_rooms_protocol::wsrooms::Frame;
 
 use super::{Claims, Message, voice};
 use crate::dialect::Link;
-use crate::hub::{Audience, End, ROOT, When};
+use crate::hub::{Audience, ROOT, When};
 
 /// A wsrooms connection. A clone is another handle to the same connection, to be kept as long as one
 /// likes: what is sent after its end goes nowhere.
@@ -73,9 +73,7 @@ impl Conn {
     /// 7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4)) is sent as 1000, and a reason is cut to 123
     /// bytes.
     pub fn close(&self, code: u16, reason: &str) -> bool {
-        let code =
-            if matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) { code } else { 1000 };
-        self.link.member.end(End::new(code, reason.to_owned()))
+        self.link.close(code, reason)
     }
 
     /// Whether the connection is at its end.
