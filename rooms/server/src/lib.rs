@@ -38,6 +38,8 @@
 //! ```
 
 mod app;
+#[allow(dead_code, unused_imports, reason = "used by what comes next")]
+mod broker;
 mod config;
 mod connection;
 mod dialect;

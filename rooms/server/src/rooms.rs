@@ -149,6 +149,9 @@ impl Rooms {
         dialect: D,
     ) -> MethodRouter<S> {
         let meters = Arc::new(self.shared.metrics.of(D::NAME));
+        if let Some(crowd) = dialect.crowd() {
+            self.shared.hub.enlist(D::NAME, crowd);
+        }
         let endpoint = Endpoint { rooms: self.clone(), dialect: Arc::new(dialect), meters };
         // Any method: each protocol refuses in its own words.
         any(move |request: Request| endpoint.clone().accept(request))

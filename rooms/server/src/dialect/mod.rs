@@ -20,7 +20,7 @@ use axum::response::Response;
 
 use crate::connection::Over;
 use crate::handshake::HandshakeError;
-use crate::hub::{End, Hub, Member, Profile, When};
+use crate::hub::{End, Everyone, Hub, Member, Profile, When};
 use crate::ws::Kind;
 
 /// One of the protocols, set up as the user wants it.
@@ -70,6 +70,11 @@ pub(crate) trait Dialect: Send + Sync + Sized + 'static {
     fn pinging(&self, _conn: &Self::Conn) {}
 
     fn ponged(&self, _conn: &Self::Conn) {}
+
+    /// Those whom the handlers of this protocol address all together; those on other nodes belong to them.
+    fn crowd(&self) -> Option<Everyone> {
+        None
+    }
 
     /// After the last message; the connection is still listed, and in its rooms.
     fn closed(&self, _conn: &Self::Conn, _how: &Over) -> Work {

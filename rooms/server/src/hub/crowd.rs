@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Member;
 use super::delivery::{Audience, Content};
+use super::elsewhere::{self, Reach};
 use super::late::Late;
 use super::room::{Kind, Room};
 use super::shards::Shards;
+use super::{Hub, Member};
 
 /// The connections of a protocol, or of one of its endpoints, as that protocol's handlers see them.
 pub(crate) struct Crowd<C> {
@@ -53,18 +54,36 @@ impl<C: Clone + Send + Sync + 'static> Crowd<C> {
         self.conns.values()
     }
 
-    /// In no order.
+    /// On whatever node, in no order.
     pub(crate) fn ids(&self) -> Vec<Arc<str>> {
-        self.everyone.ids()
+        let mut ids = self.everyone.ids();
+        if let Some(reach) = self.everyone.reached() {
+            ids.extend(reach.ids());
+        }
+        ids
     }
 
     pub(crate) fn len(&self) -> usize {
         self.everyone.len()
     }
 
-    /// Delivers to those in there. How many were told.
+    /// Delivers to those in there. How many were told on this node.
     pub(crate) fn publish(&self, audience: Audience<'_>, content: &impl Content) -> usize {
-        self.everyone.publish(audience, content)
+        let told = self.everyone.publish(audience, content);
+        if let Some(reach) = self.everyone.reached() {
+            elsewhere::publish_to_crowd(reach, audience, content);
+        }
+        told
+    }
+}
+
+/// Those in a crowd, whatever their protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Everyone(pub(super) Arc<Room>);
+
+impl<C> Crowd<C> {
+    pub(crate) fn everyone(&self) -> Everyone {
+        Everyone(Arc::clone(&self.everyone))
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use wscengine_rooms_protocol::room::{Data, Message};
 
+use serde_json::Value;
+
 use super::Member;
+use crate::broker::{Carried, Wide, Wire};
 use crate::ws::Packet;
 
 /// How a protocol puts what happens in rooms. Each connection has one; connections that share one are told
@@ -59,7 +62,11 @@ pub(crate) enum Audience<'a> {
     Others(&'a Member),
     /// All, the sender too if it is a member.
     Everyone,
-    /// Those for whom this holds. It is called while the room is locked.
+    /// All but the one with this id.
+    But(&'a str),
+    /// Those for whom the application keeps this value under this name.
+    WithMeta(&'a str, &'a Value),
+    /// Those for whom this holds. It is called while the room is locked. On this node only: it cannot travel.
     Those(&'a dyn Fn(&Member) -> bool),
 }
 
@@ -68,7 +75,7 @@ impl<'a> Audience<'a> {
     pub(super) fn sender(self) -> Option<&'a Member> {
         match self {
             Self::OthersOfMember(sender) | Self::Others(sender) => Some(sender),
-            Self::Everyone | Self::Those(_) => None,
+            Self::Everyone | Self::But(_) | Self::WithMeta(..) | Self::Those(_) => None,
         }
     }
 
@@ -78,7 +85,20 @@ impl<'a> Audience<'a> {
             Self::OthersOfMember(sender) | Self::Others(sender) => {
                 member.number() != sender.number()
             }
+            Self::But(id) => &**member.id() != id,
+            Self::WithMeta(name, value) => member.meta().is(name, value),
             Self::Those(holds) => holds(member),
+        }
+    }
+
+    /// The same for other nodes, if it can travel.
+    pub(super) fn wide(self) -> Option<Wide<'a>> {
+        match self {
+            Self::OthersOfMember(sender) | Self::Others(sender) => Some(Wide::But(sender.id())),
+            Self::Everyone => Some(Wide::Everyone),
+            Self::But(id) => Some(Wide::But(id)),
+            Self::WithMeta(name, value) => Some(Wide::WithMeta(name, value)),
+            Self::Those(_) => None,
         }
     }
 }
@@ -97,6 +117,10 @@ impl Content for Native<'_> {
     fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
         voice.native(self)
     }
+
+    fn carried(&self) -> Option<Carried<'_>> {
+        Some(Carried::Native(self))
+    }
 }
 
 /// What an application of go-easy writes: its clients are told content that is no text, too.
@@ -107,17 +131,35 @@ impl Content for Written<'_> {
     fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
         voice.written(&self.0)
     }
+
+    fn carried(&self) -> Option<Carried<'_>> {
+        Some(Carried::Written(self))
+    }
 }
 
 /// What can be put into packets.
 pub(crate) trait Content {
     /// May run code of the user's.
     fn packet(&self, voice: &dyn Voice) -> Option<Packet>;
+
+    /// What other nodes are told. `None`: it stays on this one.
+    fn carried(&self) -> Option<Carried<'_>> {
+        None
+    }
+
+    /// In whose terms they are told.
+    fn wire(&self) -> Wire {
+        Wire::Own
+    }
 }
 
 impl Content for Message<'_> {
     fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
         voice.message(self)
+    }
+
+    fn carried(&self) -> Option<Carried<'_>> {
+        Some(Carried::Message(self))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod crowd;
 mod delivery;
+mod elsewhere;
 mod late;
 mod member;
 mod meta;
@@ -15,10 +16,11 @@ mod queue;
 mod room;
 mod shards;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-pub(crate) use crowd::Crowd;
+pub(crate) use crowd::{Crowd, Everyone};
 pub(crate) use delivery::{Audience, Content, Native, News, Voice, Written};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
@@ -29,6 +31,7 @@ use late::Late;
 use room::{Kind, Room};
 use shards::Shards;
 
+use crate::broker::{Broker, Place};
 use crate::metrics::Meters;
 use crate::ws::close_code;
 
@@ -79,18 +82,30 @@ pub(crate) struct Hub {
     members: Shards<Arc<Member>>,
     rooms: Shards<Arc<Room>>,
     late: Arc<Late>,
+    /// The other nodes, where there can be any.
+    nodes: Option<Arc<dyn Broker>>,
+    /// By the names under which other nodes know them, with their protocols.
+    crowds: Mutex<HashMap<String, (String, Everyone)>>,
     next: AtomicU64,
     connections: AtomicUsize,
     room_count: AtomicUsize,
 }
 
 impl Hub {
+    /// One node alone.
     pub(crate) fn new(limits: HubLimits) -> Self {
+        Self::with_nodes(limits, None)
+    }
+
+    /// One node of several.
+    pub(crate) fn with_nodes(limits: HubLimits, nodes: Option<Arc<dyn Broker>>) -> Self {
         Self {
             limits,
             members: Shards::new(),
             rooms: Shards::new(),
             late: Arc::default(),
+            nodes,
+            crowds: Mutex::default(),
             next: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             room_count: AtomicUsize::new(0),
@@ -114,6 +129,9 @@ impl Hub {
         self.connections.fetch_add(1, Ordering::Relaxed);
         meters.connections.inc();
         meters.opened.inc();
+        if let Some(nodes) = &self.nodes {
+            nodes.came(Place::Server, member.id());
+        }
         Ok(member)
     }
 
@@ -127,6 +145,9 @@ impl Hub {
         if self.members.remove_if(member.id(), |listed| Arc::ptr_eq(listed, member)) {
             self.connections.fetch_sub(1, Ordering::Relaxed);
             member.meters().connections.dec();
+            if let Some(nodes) = &self.nodes {
+                nodes.left(Place::Server, member.id());
+            }
         }
     }
 
@@ -142,9 +163,13 @@ impl Hub {
         self.room_count.load(Ordering::Relaxed)
     }
 
-    /// The ids of those in a room; none if there is no such room.
+    /// The ids of those in a room, on whatever node; none if there is no such room.
     pub(crate) fn ids_in(&self, room: &str) -> Vec<Arc<str>> {
-        self.rooms.get(room).map_or_else(Vec::new, |room| room.ids())
+        let mut ids = self.rooms.get(room).map_or_else(Vec::new, |room| room.ids());
+        if let Some(nodes) = &self.nodes {
+            ids.extend(nodes.ids_in(Place::Room(room)));
+        }
+        ids
     }
 
     /// Puts a connection into a room, which comes into being if need be. The connection is told first, if
@@ -184,8 +209,22 @@ impl Hub {
         true
     }
 
-    /// Delivers to the members of a room; no such room: to nobody. How many were told.
+    /// Delivers to the members of a room; no such room: to nobody. How many were told on this node.
     pub(crate) fn publish(
+        &self,
+        name: &str,
+        audience: Audience<'_>,
+        content: &impl Content,
+    ) -> usize {
+        let told = self.publish_here(name, audience, content);
+        if let Some(nodes) = &self.nodes {
+            elsewhere::publish(&**nodes, name, audience, content);
+        }
+        told
+    }
+
+    /// The same for the members on this node only.
+    pub(crate) fn publish_here(
         &self,
         name: &str,
         audience: Audience<'_>,
@@ -199,9 +238,16 @@ impl Hub {
         self.members.get(id)
     }
 
-    /// Delivers to one connection. Whether there is one, and its queue took it.
+    /// Delivers to one connection, on whatever node. Whether there is one, and its queue took it if it is here.
     pub(crate) fn tell(&self, id: &str, when: When, content: &impl Content) -> bool {
-        let Some(member) = self.members.get(id) else { return false };
+        match (self.members.get(id), &self.nodes) {
+            (Some(member), _) => Self::tell_here(&member, when, content),
+            (None, Some(nodes)) => elsewhere::tell(&**nodes, id, content),
+            (None, None) => false,
+        }
+    }
+
+    fn tell_here(member: &Member, when: When, content: &impl Content) -> bool {
         content.packet(&**member.voice()).is_some_and(|packet| match when {
             When::Joined => member.push(&packet),
             When::Now => member.push_now(&packet),
@@ -214,7 +260,8 @@ impl Hub {
         let kind = if announces { Kind::Announced } else { Kind::Quiet };
         self.rooms.get_or_insert(name, Room::is_closed, |name| {
             self.room_count.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Room::new(name, kind, Arc::clone(&self.late)))
+            let nodes = self.nodes.clone();
+            Arc::new(Room::new(name, kind, Arc::clone(&self.late)).reaching(nodes))
         })
     }
 
@@ -227,7 +274,7 @@ impl Hub {
 }
 
 /// The lock, also after a panic of somebody who held it: what is in there is whole at every step.
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

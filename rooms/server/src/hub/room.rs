@@ -1,19 +1,23 @@
 //! One room: a set of connections, and the order of what happens in it.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use indexmap::IndexMap;
 
 use super::delivery::{Audience, Content, News, Packets, Voice, key};
+use super::elsewhere::Reach;
 use super::late::Late;
 use super::{Member, lock};
+use crate::broker::Broker;
 
 #[derive(Debug)]
 pub(super) struct Room {
     name: Arc<str>,
     kind: Kind,
     late: Arc<Late>,
+    /// The other nodes, where there can be any.
+    reach: OnceLock<Reach>,
     inside: Mutex<Inside>,
 }
 
@@ -41,7 +45,24 @@ struct Inside {
 
 impl Room {
     pub(super) fn new(name: Arc<str>, kind: Kind, late: Arc<Late>) -> Self {
-        Self { name, kind, late, inside: Mutex::default() }
+        Self { name, kind, late, reach: OnceLock::new(), inside: Mutex::default() }
+    }
+
+    /// The same, and its members may be on other nodes too.
+    pub(super) fn reaching(self, nodes: Option<Arc<dyn Broker>>) -> Self {
+        if let Some(nodes) = nodes {
+            self.reach(Reach::room(nodes, &self.name));
+        }
+        self
+    }
+
+    pub(super) fn reach(&self, reach: Reach) {
+        // Once for each room.
+        let _ = self.reach.set(reach);
+    }
+
+    pub(super) fn reached(&self) -> Option<&Reach> {
+        self.reach.get()
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -67,6 +88,9 @@ impl Room {
             return false;
         }
         inside.insert(member);
+        if let Some(reach) = self.reach.get() {
+            reach.came(member.id(), inside.members.len());
+        }
         self.greet(&inside, member);
         self.announce(inside, member, News::Came(member.id()));
         true
@@ -81,6 +105,9 @@ impl Room {
     pub(super) fn exit(self: &Arc<Self>, member: &Member) -> bool {
         let mut inside = lock(&self.inside);
         inside.remove(member);
+        if let Some(reach) = self.reach.get() {
+            reach.left(member.id(), inside.members.len());
+        }
         inside.closed = inside.members.is_empty() && self.kind != Kind::Lasting;
         let is_closed = inside.closed;
         self.announce(inside, member, News::Left(member.id()));
@@ -89,7 +116,26 @@ impl Room {
 
     /// Removes a member of whom nobody is told; whether it was in there.
     pub(super) fn exit_quietly(&self, member: &Member) -> bool {
-        lock(&self.inside).remove(member)
+        let mut inside = lock(&self.inside);
+        let was_in = inside.remove(member);
+        if let Some(reach) = self.reach.get()
+            && was_in
+        {
+            reach.left(member.id(), inside.members.len());
+        }
+        was_in
+    }
+
+    /// Has the ids looked at while nobody comes or goes.
+    pub(super) fn look(&self, see: impl FnOnce(&mut dyn Iterator<Item = &Arc<str>>)) {
+        see(&mut lock(&self.inside).members.values().map(|member| member.id()));
+    }
+
+    /// Tells the members who came or went on another node.
+    pub(super) fn hear(self: &Arc<Self>, news: News<'_>) {
+        if self.kind == Kind::Announced {
+            self.spread(lock(&self.inside), None, news);
+        }
     }
 
     /// Has the news written that wait for members.
@@ -122,29 +168,41 @@ impl Room {
     }
 
     fn greet(&self, inside: &Inside, member: &Member) {
-        let mut ids = inside.members.values().map(|member| &**member.id());
+        // Whom a protocol addresses all together is no room to it.
+        if self.kind == Kind::Lasting {
+            return;
+        }
+        let elsewhere = self.reach.get().map_or_else(Vec::new, Reach::ids);
+        let here = inside.members.values().map(|member| &**member.id());
+        let mut ids = here.chain(elsewhere.iter().map(|id| &**id));
         if let Some(packet) = member.voice().welcome(&self.name, member.id(), &mut ids) {
             member.push(&packet);
         }
     }
 
     /// Tells the others who came or went; it is written a little later, with other such news.
-    fn announce(
-        self: &Arc<Self>,
-        mut inside: MutexGuard<'_, Inside>,
-        about: &Member,
-        news: News<'_>,
-    ) {
+    fn announce(self: &Arc<Self>, inside: MutexGuard<'_, Inside>, about: &Member, news: News<'_>) {
         let is_alone = inside.members.len() < 2 && inside.members.contains_key(&about.number());
         if self.kind != Kind::Announced || is_alone || inside.members.is_empty() {
             return;
         }
+        self.spread(inside, Some(about), news);
+    }
+
+    /// Queues news for all but the one whom they are about.
+    fn spread(
+        self: &Arc<Self>,
+        mut inside: MutexGuard<'_, Inside>,
+        about: Option<&Member>,
+        news: News<'_>,
+    ) {
         let content = |voice: &dyn Voice| voice.news(&self.name, news);
-        let mut packets = Packets::with(&content, about.voice());
+        let mut packets = Packets::new(&content);
         for (voice, _) in inside.voices.values() {
             packets.make(voice);
         }
-        for member in inside.members.values().filter(|member| member.number() != about.number()) {
+        let about = about.map(Member::number);
+        for member in inside.members.values().filter(|member| Some(member.number()) != about) {
             packets.deliver_later(member);
         }
         let was_late = mem::replace(&mut inside.late, true);

@@ -59,15 +59,15 @@ fn text(text: &str) -> Packet {
     Packet::message(Kind::Text, text.as_bytes())
 }
 
-const LIMITS: HubLimits = HubLimits {
+pub(super) const LIMITS: HubLimits = HubLimits {
     queue: QueueLimits { messages: 4, bytes: 100, slow: SlowClients::Close },
     rooms: 3,
     name: 8,
     announce_root: true,
 };
 
-struct World {
-    hub: Hub,
+pub(super) struct World {
+    pub(super) hub: Hub,
     plain: Arc<dyn Voice>,
     loud: Arc<dyn Voice>,
     meters: Arc<Meters>,
@@ -75,27 +75,35 @@ struct World {
 
 impl World {
     fn new(limits: HubLimits) -> Self {
-        let meters = Arc::new(Meters::unseen());
-        Self { hub: Hub::new(limits), plain: Arc::new(Plain), loud: Arc::new(Loud), meters }
+        Self::with_nodes(limits, None)
     }
 
-    fn connect(&self, id: &str) -> Arc<Member> {
+    pub(super) fn with_nodes(limits: HubLimits, nodes: Option<Arc<dyn Broker>>) -> Self {
+        let meters = Arc::new(Meters::unseen());
+        let hub = Hub::with_nodes(limits, nodes);
+        Self { hub, plain: Arc::new(Plain), loud: Arc::new(Loud), meters }
+    }
+
+    pub(super) fn connect(&self, id: &str) -> Arc<Member> {
         self.hub.connect(profile(id, &self.plain), &self.meters).unwrap()
     }
 
     fn say(&self, room: &str, from: &Member, audience: Audience<'_>, said: &str) -> usize {
-        let data = Data::Text(said.into());
-        let message = Message { room, event: "e", sender: from.id(), dst: "", data };
-        self.hub.publish(room, audience, &message)
+        self.hub.publish(room, audience, &message(room, from, said))
     }
 }
 
-fn profile(id: &str, voice: &Arc<dyn Voice>) -> Profile {
+pub(super) fn message<'a>(room: &'a str, from: &'a Member, said: &'a str) -> Message<'a> {
+    let data = Data::Text(said.into());
+    Message { room, event: "e", sender: from.id(), dst: "", data }
+}
+
+pub(super) fn profile(id: &str, voice: &Arc<dyn Voice>) -> Profile {
     Profile { id: id.into(), voice: Arc::clone(voice), claims: HashMap::new() }
 }
 
 /// What has been queued for a member, taken as its task does.
-fn told(member: &Member) -> Vec<String> {
+pub(super) fn told(member: &Member) -> Vec<String> {
     let mut writing = Queue::default();
     let mut told = Vec::new();
     while member.end_turn(&mut writing, false, Waker::noop()) != Turn::Sleep {
@@ -332,7 +340,7 @@ fn threads_that_join_and_leave_the_same_rooms_lose_no_membership() {
 
 /// Takes so many bytes.
 #[derive(Debug)]
-struct Socket(std::sync::Mutex<(usize, Vec<u8>)>);
+struct Socket(Mutex<(usize, Vec<u8>)>);
 
 impl Direct for Socket {
     fn try_write(&self, bytes: &[u8]) -> usize {
