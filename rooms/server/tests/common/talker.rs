@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -38,7 +38,7 @@ impl Talker {
     pub(crate) async fn connect(
         addr: SocketAddr,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &[(&str, &str)],
     ) -> Result<Self, u16> {
         let stream = TcpStream::connect(addr).await.expect("the server listens");
         stream.set_nodelay(true).expect("a TCP socket");
@@ -49,12 +49,13 @@ impl Talker {
     pub(crate) async fn over(
         stream: TcpStream,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &[(&str, &str)],
     ) -> Result<Self, u16> {
         let addr = stream.peer_addr().expect("it is connected");
         let mut request = format!("ws://{addr}{path}").into_client_request().expect("a URL");
         for (name, value) in headers {
-            request.headers_mut().append(*name, value.parse().expect("a header's value"));
+            let name: HeaderName = name.parse().expect("a header's name");
+            request.headers_mut().append(name, value.parse().expect("a header's value"));
         }
         match timeout(HANG, tokio_tungstenite::client_async(request, stream)).await {
             Ok(Ok((socket, response))) => {
