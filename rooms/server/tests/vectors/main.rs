@@ -47,3 +47,8 @@ async fn play_all(system: &str) {
 async fn the_program_answers_wsrooms_clients_as_recorded_or_recommended() {
     play_all("wsrooms").await;
 }
+
+#[tokio::test]
+async fn the_program_answers_go_easy_clients_as_recorded_or_recommended() {
+    play_all("go-easy-websocket").await;
+}
