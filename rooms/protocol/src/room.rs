@@ -164,8 +164,7 @@ impl Framing {
                 Ok(easy::Frame { command: event, content: plain }.encode()?)
             }
             Self::Iris(codec) => {
-                let kind = message.data.iris_kind().ok_or(Unframed::Bytes)?;
-                let event = iris::Event { name: event, kind, data: plain };
+                let event = message.iris().ok_or(Unframed::Bytes)?;
                 Ok(codec.encode(&iris::Frame::Event(event))?)
             }
         }
@@ -173,6 +172,13 @@ impl Framing {
 }
 
 impl Message<'_> {
+    /// The message as an event of iris; `None` if its data is bytes, of which iris members are not told.
+    #[must_use]
+    pub fn iris(&self) -> Option<iris::Event<'_>> {
+        let kind = self.data.iris_kind()?;
+        Some(iris::Event { name: self.event, kind, data: self.data.plain() })
+    }
+
     fn wsrooms(&self) -> wsrooms::Frame<'_> {
         let Self { room, event, dst, sender: src, data } = self;
         wsrooms::Frame { room, event, dst, src, payload: data.plain() }

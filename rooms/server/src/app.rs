@@ -12,11 +12,12 @@ use axum::routing::{any, get};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DropRule};
-use crate::dialect::easy;
 use crate::dialect::wsrooms::{self, Wsrooms};
+use crate::dialect::{easy, iris};
 use crate::drain::Drain;
 use crate::echo;
 use crate::rooms::Rooms;
+use wscengine_rooms_protocol::iris::{GOWSAL, IRIS};
 
 /// The routes of the server, to be merged into or nested in an axum application.
 ///
@@ -62,7 +63,7 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
+    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/ws/iris`, `/ws/gowsal`, `/iris-ws.js`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         // Its handlers have names that are free.
@@ -72,8 +73,14 @@ impl App {
         if let Ok(demo) = easy::demo() {
             router = router.route("/ws/easy", self.rooms.easy(demo));
         }
+        let iris = iris::demo(IRIS, self.config());
+        router = router
+            .route("/iris-ws.js", iris.client())
+            .route("/ws/iris", self.rooms.iris(iris))
+            .route("/ws/gowsal", self.rooms.iris(iris::demo(GOWSAL, self.config())));
         if self.config().bench {
             router = router
+                .route("/bench/iris", self.rooms.iris(iris::bench(IRIS)))
                 .route("/bench/wsrooms", self.rooms.wsrooms(Wsrooms::new()))
                 .route("/bench/raw", self.rooms.raw());
             if let Ok(bench) = easy::bench() {

@@ -235,7 +235,7 @@ impl Config {
         self
     }
 
-    /// Offers `/bench/wsrooms`, `/bench/easy` and `/bench/raw`, for a load generator. Default: not.
+    /// Offers `/bench/wsrooms`, `/bench/easy`, `/bench/iris` and `/bench/raw`, for a load generator. Default: not.
     #[must_use]
     pub fn bench(mut self, offered: bool) -> Self {
         self.bench = offered;

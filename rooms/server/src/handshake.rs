@@ -129,7 +129,7 @@ fn only_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]>
 }
 
 impl HandshakeError {
-    fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,

@@ -1,12 +1,14 @@
 //! The companion server of wscengine: rooms in an axum application, and the peer that the engine's examples and
 //! tests talk to.
 //!
-//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`] and [`easy`]. [`App`] has them on routes:
+//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`], [`easy`] and [`iris`]. [`App`] has them on routes:
 //!
 //! | path | what |
 //! |---|---|
 //! | `/ws/wsrooms` | rooms for wsrooms clients, with handlers for `hello`, `ping` and `tell` |
 //! | `/ws/easy` | commands and channels for go-easy-websocket clients with the cookie `auth=valid` |
+//! | `/ws/iris`, `/ws/gowsal` | events and rooms for iris clients, with the prefixes `iris-websocket-message:` and `m:` |
+//! | `/iris-ws.js` | the client of `/ws/iris` for browsers |
 //! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
 //! | `/healthz`, `/readyz` | `200` while the process serves, and while new connections are welcome |
 //! | `/metrics` | what is counted, for Prometheus |
@@ -57,7 +59,7 @@ mod ws;
 
 pub use app::{App, router};
 pub use config::Config;
-pub use dialect::{easy, wsrooms};
+pub use dialect::{easy, iris, wsrooms};
 pub use guard::Origins;
 pub use hub::SlowClients;
 pub use rooms::Rooms;

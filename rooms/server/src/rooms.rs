@@ -19,12 +19,13 @@ use tracing::Span;
 use crate::config::Config;
 use crate::connection::{self, Patience, Tcp};
 use crate::dialect::easy::Easy;
+use crate::dialect::iris::{Iris, Upgrader};
 use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
 use crate::dialect::{Admission, Dialect, Link};
 use crate::drain::Drain;
 use crate::guard::{Addresses, Place};
-use crate::handshake::Upgrade;
+use crate::handshake::{HandshakeError, Upgrade};
 use crate::hub::Hub;
 use crate::metrics::{Meters, Metrics, Refused};
 use crate::span;
@@ -78,6 +79,17 @@ impl Rooms {
     /// An endpoint for go-easy-websocket clients, with the limits of the [`Config`].
     pub fn easy<S: Clone + Send + Sync + 'static>(&self, easy: Easy) -> MethodRouter<S> {
         self.endpoint(easy.mounted(&self.shared.config, &self.shared.hub))
+    }
+
+    /// An endpoint for iris clients, with the rooms and queues of the [`Config`], and limits of its own.
+    pub fn iris<S: Clone + Send + Sync + 'static>(&self, iris: Iris) -> MethodRouter<S> {
+        self.iris_upgrader(iris).handler()
+    }
+
+    /// The same for requests that the application looks at itself.
+    #[must_use]
+    pub fn iris_upgrader(&self, iris: Iris) -> Upgrader {
+        Upgrader(self.endpoint_of(iris.mounted(&self.shared.config, &self.shared.hub)))
     }
 
     /// An endpoint for the load generator.
@@ -148,13 +160,17 @@ impl Rooms {
         &self,
         dialect: D,
     ) -> MethodRouter<S> {
+        let endpoint = self.endpoint_of(dialect);
+        // Any method: each protocol refuses in its own words.
+        any(move |request: Request| endpoint.clone().accept(request))
+    }
+
+    pub(crate) fn endpoint_of<D: Dialect>(&self, dialect: D) -> Endpoint<D> {
         let meters = Arc::new(self.shared.metrics.of(D::NAME));
         if let Some(crowd) = dialect.crowd() {
             self.shared.hub.enlist(D::NAME, crowd);
         }
-        let endpoint = Endpoint { rooms: self.clone(), dialect: Arc::new(dialect), meters };
-        // Any method: each protocol refuses in its own words.
-        any(move |request: Request| endpoint.clone().accept(request))
+        Endpoint { rooms: self.clone(), dialect: Arc::new(dialect), meters }
     }
 
     /// What every request must pass, whatever its protocol; with a place of its address.
@@ -175,7 +191,7 @@ impl Rooms {
 }
 
 /// A protocol on a route.
-struct Endpoint<D> {
+pub(crate) struct Endpoint<D> {
     rooms: Rooms,
     dialect: Arc<D>,
     meters: Arc<Meters>,
@@ -188,35 +204,63 @@ impl<D> Clone for Endpoint<D> {
     }
 }
 
+/// A request that may come in, before its answer.
+pub(crate) struct Ready<D: Dialect> {
+    endpoint: Endpoint<D>,
+    admission: Admission<D::Guest>,
+    upgrade: Upgrade,
+    place: Option<Place>,
+    span: Span,
+}
+
+impl<D: Dialect> Ready<D> {
+    pub(crate) fn id(&self) -> &str {
+        &self.admission.profile.id
+    }
+
+    pub(crate) fn guest(&self) -> &D::Guest {
+        &self.admission.guest
+    }
+
+    pub(crate) fn guest_mut(&mut self) -> &mut D::Guest {
+        &mut self.admission.guest
+    }
+
+    /// The answer, with which the connection begins.
+    pub(crate) fn open(self) -> Response {
+        let Self { endpoint, admission, upgrade, place, span } = self;
+        let (mut response, on_upgrade) = upgrade.response();
+        response.headers_mut().extend(admission.headers.clone());
+        let sessions = endpoint.rooms.shared.drain.sessions().clone();
+        sessions.spawn(endpoint.serve(admission, on_upgrade, place, span));
+        response
+    }
+}
+
 impl<D: Dialect> Endpoint<D> {
-    async fn accept(self, request: Request) -> Response {
+    pub(crate) async fn accept(self, request: Request) -> Response {
+        match self.check(request).await {
+            Ok(ready) => ready.open(),
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Judges a request; the answer to one that may not come in.
+    pub(crate) async fn check(self, request: Request) -> Result<Ready<D>, Response> {
         let refuse = |why| self.rooms.shared.metrics.refused(why);
         let (mut parts, _) = request.into_parts();
-        let place = match self.rooms.let_in(&parts) {
-            Ok(place) => place,
-            Err((why, status)) => {
-                refuse(why);
-                return status.into_response();
-            }
-        };
+        let place = self.rooms.let_in(&parts).map_err(|(why, status)| {
+            refuse(why);
+            status.into_response()
+        })?;
         let upgrade = Upgrade::take(&mut parts);
         let handshake = upgrade.as_ref().map(drop).map_err(|error| *error);
-        let admission = match self.dialect.admit(&parts, handshake).await {
-            Ok(admission) => admission,
-            Err(refusal) => {
-                refuse(Refused::Protocol);
-                return refusal;
-            }
-        };
-        let (mut response, on_upgrade) = match upgrade {
-            Ok(upgrade) => upgrade.response(),
-            Err(error) => return error.into_response(),
-        };
-        response.headers_mut().extend(admission.headers.clone());
-        let sessions = self.rooms.shared.drain.sessions().clone();
+        let admission = self.dialect.admit(&parts, handshake).await.inspect_err(|_| {
+            refuse(Refused::Protocol);
+        })?;
+        let upgrade = upgrade.map_err(HandshakeError::into_response)?;
         let span = span::connection(D::NAME, &admission.profile.id, &parts.headers);
-        sessions.spawn(self.serve(admission, on_upgrade, place, span));
-        response
+        Ok(Ready { endpoint: self, admission, upgrade, place, span })
     }
 
     /// One connection, from the upgrade to its end.

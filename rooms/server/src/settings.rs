@@ -133,7 +133,7 @@ pub(crate) struct Settings {
     #[arg(long, value_enum, env = "ROOMS_SERVER_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 
-    /// Offer /bench/wsrooms, /bench/easy and /bench/raw, for a load generator
+    /// Offer /bench/wsrooms, /bench/easy, /bench/iris and /bench/raw, for a load generator
     #[arg(long, env = "ROOMS_SERVER_BENCH")]
     bench: bool,
 }

@@ -9,6 +9,9 @@ mod cut;
 
 use std::net::SocketAddr;
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use common::{Client, close_code, connect, connect_to, receive, start};
 use futures_util::{FutureExt as _, SinkExt as _};
 use hyper::server::conn::http1;
@@ -18,7 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use wscengine_rooms_server::{App, Config, Server};
+use wscengine_rooms_server::iris::Iris;
+use wscengine_rooms_server::{App, Config, Rooms, Server};
 
 use cut::at_each_await_over_sockets;
 
@@ -206,4 +210,19 @@ async fn app_close_dropped_at_any_await_goes_on_and_may_be_called_again() {
     })
     .await;
     assert!(awaits >= 1, "{awaits}");
+}
+
+/// It has nothing to wait for today: an application may give it up all the same, and nobody is in.
+#[tokio::test]
+async fn upgrader_upgrade_dropped_at_any_await_lets_nobody_in() {
+    at_each_await_over_sockets(|cut| async move {
+        let rooms = Rooms::new(Config::default());
+        let upgrader = rooms.iris_upgrader(Iris::new());
+        let request = Request::builder().uri("/ws").body(Body::empty()).unwrap();
+        if let Some(refused) = cut.call(upgrader.upgrade(request)).await {
+            assert_eq!(refused.unwrap_err().status(), StatusCode::BAD_REQUEST);
+        }
+        assert_eq!(rooms.connections(), 0);
+    })
+    .await;
 }

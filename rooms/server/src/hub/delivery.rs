@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use wscengine_rooms_protocol::iris;
 use wscengine_rooms_protocol::room::{Data, Message};
 
 use serde_json::Value;
@@ -27,6 +28,11 @@ pub(crate) trait Voice: fmt::Debug + Send + Sync {
 
     /// What an application of go-easy writes to a channel or a client. To the others it is a message.
     fn written(&self, message: &Message<'_>) -> Option<Packet> {
+        self.message(message)
+    }
+
+    /// What an iris application says under one of its types, which are more than a message has.
+    fn emitted(&self, message: &Message<'_>, _value: &iris::Value<'_>) -> Option<Packet> {
         self.message(message)
     }
 

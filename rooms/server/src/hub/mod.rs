@@ -52,11 +52,15 @@ pub(crate) struct HubLimits {
 
 /// Why a connection is not in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum JoinError {
+#[non_exhaustive]
+pub enum JoinError {
+    /// [`Config::max_rooms`](crate::Config::max_rooms).
     #[error("the connection is in as many rooms as it may be")]
     TooManyRooms,
+    /// [`Config::max_name`](crate::Config::max_name).
     #[error("the name of the room is too long")]
     NameTooLong,
+    /// It joins no more rooms.
     #[error("the connection has ended")]
     Gone,
 }
@@ -236,6 +240,11 @@ impl Hub {
     /// The connection with this id.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Member>> {
         self.members.get(id)
+    }
+
+    /// Whether there is a connection with this id, on whatever node.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.get(id).is_some() || self.nodes.as_ref().is_some_and(|nodes| nodes.knows(id))
     }
 
     /// Delivers to one connection, on whatever node. Whether there is one, and its queue took it if it is here.

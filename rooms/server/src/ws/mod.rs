@@ -5,14 +5,11 @@
 //! framing is our own.
 
 mod assembly;
-#[allow(dead_code, reason = "for the protocols that come next")]
 mod deflate;
 mod header;
-#[allow(dead_code, reason = "for the protocols that come next")]
 mod packet;
 
 pub(crate) use assembly::{Assembly, Event, Kind};
-#[allow(unused_imports, reason = "for the protocols that come next")]
 pub(crate) use deflate::{WindowBits, negotiate};
 pub(crate) use header::Violation;
 pub(crate) use packet::Packet;

@@ -48,11 +48,6 @@ impl Packet {
         Self::message(kind, payload)
     }
 
-    /// A text frame whose payload of `len` bytes, UTF-8, is written by `write`.
-    pub(crate) fn text_with(len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        Self::build(TEXT, len, write)
-    }
-
     /// A binary frame whose payload of `len` bytes is written by `write`.
     pub(crate) fn binary_with(len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         Self::build(BINARY, len, write)
