@@ -52,6 +52,8 @@ mod handshake;
 #[allow(dead_code, unused_imports, reason = "for the protocols that come next")]
 mod hub;
 mod metrics;
+#[cfg(doctest)]
+mod migration;
 mod rooms;
 mod server;
 mod span;

@@ -83,13 +83,17 @@ impl Talker {
 
     /// The next message, text or binary.
     pub(crate) async fn receive(&mut self) -> Message {
-        loop {
-            if let Some(message) = self.seen.pop_front() {
-                return message;
+        // Over all frames: the pings of the server would keep up a time limit for each.
+        let message = async {
+            loop {
+                if let Some(message) = self.seen.pop_front() {
+                    return message;
+                }
+                let frame = self.frame().await.expect("another message");
+                self.note(frame);
             }
-            let frame = self.frame().await.expect("another message");
-            self.note(frame);
-        }
+        };
+        timeout(HANG, message).await.expect("no hang")
     }
 
     /// The next message must be this text.

@@ -127,11 +127,15 @@ impl Peer {
 
     /// The next thing it is told.
     pub(crate) async fn receive(&mut self) -> Message {
-        while self.seen.is_empty() {
-            let frame = self.frame().await.expect("another message");
-            self.note(&frame);
-        }
-        self.seen.remove(0)
+        // Over all frames: the pings of the server would keep up a time limit for each.
+        let message = async {
+            while self.seen.is_empty() {
+                let frame = self.frame().await.expect("another message");
+                self.note(&frame);
+            }
+            self.seen.remove(0)
+        };
+        timeout(HANG, message).await.expect("no hang")
     }
 
     pub(crate) async fn expect(&mut self, expected: &Message) {
