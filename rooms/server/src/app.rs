@@ -16,6 +16,7 @@ use crate::dialect::wsrooms::{self, Wsrooms};
 use crate::dialect::{easy, iris};
 use crate::drain::Drain;
 use crate::echo;
+use crate::pages::{self, Status};
 use crate::rooms::Rooms;
 use wscengine_rooms_protocol::iris::{GOWSAL, IRIS};
 
@@ -44,6 +45,7 @@ pub fn router(config: Config) -> Router {
 pub struct App {
     rooms: Rooms,
     echo_sessions: Arc<AtomicU64>,
+    status: Status,
     /// The connections before their upgrade, and those without.
     http: TaskTracker,
 }
@@ -54,7 +56,12 @@ impl App {
     pub fn new(config: Config) -> Self {
         let http = TaskTracker::new();
         http.close();
-        Self { rooms: Rooms::new(config), echo_sessions: Arc::default(), http }
+        Self {
+            rooms: Rooms::new(config),
+            echo_sessions: Arc::default(),
+            status: Status::new(),
+            http,
+        }
     }
 
     /// The rooms that its endpoints lead into.
@@ -63,7 +70,8 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/ws/iris`, `/ws/gowsal`, `/iris-ws.js`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::bench`].
+    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/ws/iris`, `/ws/gowsal`, `/iris-ws.js`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::pages`]
+    /// and [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         // Its handlers have names that are free.
@@ -86,6 +94,9 @@ impl App {
             if let Ok(bench) = easy::bench() {
                 router = router.route("/bench/easy", self.rooms.easy(bench));
             }
+        }
+        if self.config().pages {
+            router = router.merge(pages::routes());
         }
         router
             // Any method: the handshake check names the wrong one in its answer.
@@ -121,6 +132,10 @@ impl App {
 
     pub(crate) fn drain(&self) -> &Drain {
         self.rooms.drain()
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
     }
 
     pub(crate) fn config(&self) -> &Config {

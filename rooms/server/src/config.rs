@@ -56,6 +56,7 @@ pub struct Config {
     pub(crate) idle_timeout: Duration,
     pub(crate) announce_root: bool,
     pub(crate) bench: bool,
+    pub(crate) pages: bool,
     pub(crate) drain: Duration,
     pub(crate) origins: Origins,
     pub(crate) max_per_address: usize,
@@ -242,6 +243,14 @@ impl Config {
         self
     }
 
+    /// Offers `/` (a chat), `/status` with `/status.json`, which names the largest rooms, and `/rooms.js`, the client
+    /// for browsers. Default: not, since an application has pages of its own; `rooms-server` does.
+    #[must_use]
+    pub fn pages(mut self, offered: bool) -> Self {
+        self.pages = offered;
+        self
+    }
+
     /// What each connection of the rooms is held to.
     pub(crate) fn pace(&self) -> Pace {
         Pace {
@@ -292,6 +301,7 @@ impl Default for Config {
             idle_timeout: IDLE_TIMEOUT,
             announce_root: true,
             bench: false,
+            pages: false,
             drain: Duration::ZERO,
             origins: Origins::Any,
             max_per_address: usize::MAX,

@@ -9,6 +9,7 @@
 //! | `/ws/easy` | commands and channels for go-easy-websocket clients with the cookie `auth=valid` |
 //! | `/ws/iris`, `/ws/gowsal` | events and rooms for iris clients, with the prefixes `iris-websocket-message:` and `m:` |
 //! | `/iris-ws.js` | the client of `/ws/iris` for browsers |
+//! | `/`, `/status` | a chat, and what goes on, with [`Config::pages`]; `/rooms.js` is the client for browsers |
 //! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
 //! | `/healthz`, `/readyz` | `200` while the process serves, and while new connections are welcome |
 //! | `/metrics` | what is counted, for Prometheus |
@@ -54,6 +55,7 @@ mod hub;
 mod metrics;
 #[cfg(doctest)]
 mod migration;
+mod pages;
 mod rooms;
 mod server;
 mod span;

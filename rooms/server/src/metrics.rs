@@ -1,6 +1,9 @@
 //! What is counted, and how it is told: [Prometheus' text
 //! format](https://prometheus.io/docs/instrumenting/exposition_formats/).
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// The instruments of one server. Each server has its own: nothing is global.
@@ -15,6 +18,8 @@ pub(crate) struct Metrics {
     bytes: IntCounterVec,
     dropped: IntCounterVec,
     slow: IntCounterVec,
+    /// Those that were asked for.
+    protocols: Arc<Mutex<BTreeMap<String, Meters>>>,
 }
 
 /// The instruments of one protocol.
@@ -73,6 +78,7 @@ impl Metrics {
                 &["protocol", "direction"],
             )?,
             slow: counter("slow_closes_total", "Clients closed as too slow.", &["protocol"])?,
+            protocols: Arc::default(),
         };
         metrics.registry.register(Box::new(metrics.rooms.clone()))?;
         metrics.registry.register(Box::new(metrics.connections.clone()))?;
@@ -92,7 +98,7 @@ impl Metrics {
     /// Those of a protocol, shared by all its endpoints.
     pub(crate) fn of(&self, protocol: &str) -> Meters {
         let (incoming, outgoing) = ([protocol, "in"], [protocol, "out"]);
-        Meters {
+        let meters = Meters {
             connections: self.connections.with_label_values(&[protocol]),
             opened: self.opened.with_label_values(&[protocol]),
             messages_in: self.messages.with_label_values(&incoming),
@@ -102,7 +108,16 @@ impl Metrics {
             malformed: self.dropped.with_label_values(&incoming),
             overflowed: self.dropped.with_label_values(&outgoing),
             slow: self.slow.with_label_values(&[protocol]),
-        }
+        };
+        let mut protocols = self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
+        protocols.insert(protocol.to_owned(), meters.clone());
+        meters
+    }
+
+    /// Those of every protocol that has an endpoint, by its name.
+    pub(crate) fn by_protocol(&self) -> Vec<(String, Meters)> {
+        let protocols = self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
+        protocols.iter().map(|(name, meters)| (name.clone(), meters.clone())).collect()
     }
 
     pub(crate) fn refused(&self, why: Refused) {

@@ -126,6 +126,16 @@ impl Rooms {
         self.shared.metrics.text(self.rooms())
     }
 
+    /// Each room with the number of its members, in no order.
+    pub(crate) fn sizes(&self) -> Vec<(Arc<str>, usize)> {
+        self.shared.hub.sizes()
+    }
+
+    /// What is counted, by protocol.
+    pub(crate) fn meters(&self) -> Vec<(String, Meters)> {
+        self.shared.metrics.by_protocol()
+    }
+
     pub(crate) fn drain(&self) -> &Drain {
         &self.shared.drain
     }

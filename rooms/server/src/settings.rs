@@ -19,7 +19,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// A room server for WebSocket clients.
 ///
-/// /ws/wsrooms speaks the wsrooms protocol, /echo sends everything back; /healthz, /readyz and /metrics are for
+/// / is a chat for browsers, /status shows what goes on. /ws/wsrooms speaks the wsrooms protocol, /echo sends everything back; /healthz, /readyz and /metrics are for
 /// the operator. Prints `listening on http://ADDR` when ready. SIGTERM and SIGINT drain it: new connections are
 /// refused with 503, the others closed one after the other with code 1012, and it ends.
 ///
@@ -133,6 +133,10 @@ pub(crate) struct Settings {
     #[arg(long, value_enum, env = "ROOMS_SERVER_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 
+    /// Whether there are pages: the chat at /, /status, and /rooms.js, the client for browsers [default: true]
+    #[arg(long, value_name = "BOOL", env = "ROOMS_SERVER_PAGES")]
+    pages: Option<bool>,
+
     /// Offer /bench/wsrooms, /bench/easy, /bench/iris and /bench/raw, for a load generator
     #[arg(long, env = "ROOMS_SERVER_BENCH")]
     bench: bool,
@@ -216,6 +220,7 @@ impl Settings {
         Self {
             listen: self.listen.or(other.listen),
             tls_cert: self.tls_cert.or(other.tls_cert),
+            pages: self.pages.or(other.pages),
             tls_key: self.tls_key.or(other.tls_key),
             drain: self.drain.or(other.drain),
             close_timeout: self.close_timeout.or(other.close_timeout),
@@ -251,6 +256,7 @@ impl Settings {
     pub(crate) fn config(&self) -> Config {
         let mut config =
             Config::default().bench(self.bench).drain(self.drain.map_or(DRAIN, Time::get));
+        config = config.pages(self.pages.unwrap_or(true));
         let set = &mut config;
         apply(set, self.close_timeout.map(Time::get), Config::close_timeout);
         apply(set, self.handshake_timeout.map(Time::get), Config::handshake_timeout);

@@ -167,6 +167,12 @@ impl Hub {
         self.room_count.load(Ordering::Relaxed)
     }
 
+    /// Each room with the number of its members here, in no order.
+    pub(crate) fn sizes(&self) -> Vec<(Arc<str>, usize)> {
+        let rooms = self.rooms.values();
+        rooms.iter().map(|room| (Arc::clone(room.name()), room.len())).collect()
+    }
+
     /// The ids of those in a room, on whatever node; none if there is no such room.
     pub(crate) fn ids_in(&self, room: &str) -> Vec<Arc<str>> {
         let mut ids = self.rooms.get(room).map_or_else(Vec::new, |room| room.ids());

@@ -1,0 +1,117 @@
+// A server that can be killed and started again on its port, a browser, and pages that notice what goes wrong in them.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const root = new URL('../..', import.meta.url).pathname;
+// Installed by ./set-up; not beside this file, which is why import would not find it.
+const { chromium } = createRequire(join(root, 'tests/.cache/browser/'))('playwright-core');
+
+/** Nothing here waits for a time: this only turns a hang into a failure. */
+export const HANG = 30_000;
+
+const FLAGS = [
+  '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+  '--disable-sync', '--disable-dev-shm-usage',
+];
+
+export class Server {
+  #binary = process.env.ROOMS_SERVER;
+  #child = null;
+  #port = 0;
+
+  static async start() {
+    const server = new Server();
+    await server.start();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
+  get ws() {
+    return `ws://127.0.0.1:${this.#port}/ws/wsrooms`;
+  }
+
+  /** On the port of the last time. */
+  async start() {
+    const args = ['--listen', `127.0.0.1:${this.#port}`, '--log', 'warn'];
+    this.#child = spawn(this.#binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(createInterface({ input: this.#child.stdout }), 'line');
+    this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)[1]);
+  }
+
+  /** Without a word to anybody. */
+  async kill() {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+export class Browser {
+  #folder;
+  #context;
+  #others = [];
+
+  static async launch() {
+    const browser = new Browser();
+    browser.#folder = await mkdtemp(join(tmpdir(), 'rooms-browser-'));
+    browser.#context = await chromium.launchPersistentContext(browser.#folder, {
+      executablePath: process.env.CHROMIUM,
+      chromiumSandbox: false,
+      args: FLAGS,
+      viewport: { width: 1200, height: 780 },
+      timeout: HANG,
+    });
+    browser.#context.setDefaultTimeout(HANG);
+    return browser;
+  }
+
+  /** A page of somebody's own: `options` are those of a context. */
+  async page(options) {
+    if (!options) return watched(await this.#context.newPage());
+    const context = await this.#context.browser().newContext(options);
+    this.#others.push(context);
+    context.setDefaultTimeout(HANG);
+    return watched(await context.newPage());
+  }
+
+  /** Between tests. */
+  async closePages() {
+    for (const context of this.#others.splice(0)) await context.close();
+    for (const page of this.#context.pages()) await page.close();
+  }
+
+  async close() {
+    await this.#context.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A page with a list of what went wrong in it, and of the hosts that it asked. */
+function watched(page) {
+  page.faults = [];
+  page.hosts = new Set();
+  page.on('pageerror', (error) => page.faults.push(String(error)));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) page.faults.push(message.text());
+  });
+  page.on('request', (request) => page.hosts.add(new URL(request.url()).host));
+  return page;
+}
+
+/** Nothing went wrong; that a server is gone for a while is told by the browser itself, and expected where said. */
+export function assertUnharmed(page, ...expected) {
+  const faults = page.faults.filter((fault) => !expected.some((pattern) => pattern.test(fault)));
+  assert.deepEqual(faults, []);
+}
+
+export const GONE = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|net::ERR_/;
