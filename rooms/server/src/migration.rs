@@ -3,5 +3,8 @@
 #[doc = include_str!("../../migration/easy.md")]
 mod easy {}
 
+#[doc = include_str!("../../migration/iris.md")]
+mod iris {}
+
 #[doc = include_str!("../../migration/wsrooms.md")]
 mod wsrooms {}
