@@ -52,3 +52,8 @@ async fn the_program_answers_wsrooms_clients_as_recorded_or_recommended() {
 async fn the_program_answers_go_easy_clients_as_recorded_or_recommended() {
     play_all("go-easy-websocket").await;
 }
+
+#[tokio::test]
+async fn the_program_answers_iris_clients_as_recorded_or_recommended() {
+    play_all("iris").await;
+}

@@ -13,7 +13,7 @@ use crate::play;
 const REDIS: [&str; 9] = ["G026", "G027", "G028", "G029", "G030", "G031", "G032", "G033", "G034"];
 
 /// The systems whose clients the program answers.
-const SPOKEN: [&str; 2] = ["wsrooms", "go-easy-websocket"];
+const SPOKEN: [&str; 3] = ["wsrooms", "go-easy-websocket", "iris"];
 
 /// The tests of the messages by themselves, in `rooms/protocol/tests/vectors`.
 const MESSAGE_TESTS: [(&str, &str); 4] = [

@@ -13,7 +13,7 @@ use crate::ws::Packet;
 ///
 /// - [`ALL`]: the connections of this server, which is all that came by the same endpoint;
 /// - [`BROADCAST`]: these but the sender;
-/// - the id of a connection, of whatever protocol: that one, and who has joined the room of that name;
+/// - the id of a connection, of whatever protocol: that one alone. Who joins the room of that name does not hear it;
 /// - else a room: its members of whatever protocol, the sender too if it is one. It need not be one.
 ///
 /// Where there is nobody, nothing happens, without an error.
@@ -67,7 +67,6 @@ impl<'a> To<'a> {
             }
             id => {
                 link.hub.tell(id, When::Joined, &content(ROOT, id));
-                link.hub.publish(id, Audience::But(id), &content(id, ""));
             }
         }
     }
