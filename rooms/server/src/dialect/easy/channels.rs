@@ -91,6 +91,7 @@ impl Channels {
         &self,
         sender: &str,
         session: &str,
+        when: When,
         command: &str,
         content: &[u8],
     ) -> Result<(), WriteError> {
@@ -98,7 +99,7 @@ impl Channels {
         let data = Data::from_payload(content);
         let message = Message { room: ROOT, event: command, sender, dst: session, data };
         let hub = self.hub.get().ok_or(WriteError::ClientNotFound)?;
-        let told = hub.tell(session, When::Joined, &Written(message));
+        let told = hub.tell(session, when, &Written(message));
         told.then_some(()).ok_or(WriteError::ClientNotFound)
     }
 }
@@ -180,6 +181,6 @@ impl Handle {
         command: &str,
         content: impl AsRef<[u8]>,
     ) -> Result<(), WriteError> {
-        self.channels.tell("", session, command, content.as_ref())
+        self.channels.tell("", session, When::Now, command, content.as_ref())
     }
 }

@@ -1,12 +1,14 @@
 //! A connection, as handlers use it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wscengine_rooms_protocol::easy::Refusal;
 
 use super::channels::Channels;
 use super::{Message, WriteError, voice};
 use crate::dialect::Link;
+use crate::hub::When;
 
 /// A connection, which the original calls a client or, by its id, a session. A clone is another handle to the
 /// same connection, to be kept as long as one likes: what is sent after its end goes nowhere.
@@ -22,11 +24,13 @@ struct Inner {
     link: Link,
     channels: Arc<Channels>,
     token: String,
+    /// Whether more of this client is at hand.
+    followed: AtomicBool,
 }
 
 impl Conn {
     pub(super) fn new(link: Link, channels: Arc<Channels>, token: String) -> Self {
-        Self { inner: Arc::new(Inner { link, channels, token }) }
+        Self { inner: Arc::new(Inner { link, channels, token, followed: AtomicBool::new(false) }) }
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -75,7 +79,7 @@ impl Conn {
         command: &str,
         content: impl AsRef<[u8]>,
     ) -> Result<(), WriteError> {
-        self.inner.channels.tell(self.id(), session, command, content.as_ref())
+        self.inner.channels.tell(self.id(), session, self.when(), command, content.as_ref())
     }
 
     /// Closes the connection once what waits for it is written. The first close counts: whether it was
@@ -92,6 +96,15 @@ impl Conn {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.link.member.ending().is_some()
+    }
+
+    pub(super) fn set_followed(&self, when: When) {
+        self.inner.followed.store(when == When::Joined, Ordering::Relaxed);
+    }
+
+    /// When what this client causes for another is written.
+    fn when(&self) -> When {
+        if self.inner.followed.load(Ordering::Relaxed) { When::Joined } else { When::Now }
     }
 
     pub(super) fn answer(&self, message: &Message) {

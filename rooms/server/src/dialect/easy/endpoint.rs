@@ -46,6 +46,7 @@ impl Dialect for Easy {
     }
 
     fn received(&self, conn: &Conn, message: Incoming<'_>) -> Work {
+        conn.set_followed(message.followed);
         match Frame::decode(message.payload, &self.names) {
             Ok(frame) => self.handle_frame(conn, frame),
             Err(error) => {
