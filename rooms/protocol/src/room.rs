@@ -187,17 +187,26 @@ impl Message<'_> {
     fn grows(&self) -> Result<Encoded, Unframed> {
         let parts = grows::ENVELOPE + self.event.len() + self.data.plain().len() + "\"\"".len();
         let mut out = Vec::with_capacity(parts);
+        self.write_grows(&mut out)?;
+        Ok(Encoded::text_if_utf8(out))
+    }
+
+    /// Appends the message to `out`, as [`Framing::Grows`] has it; it is UTF-8.
+    ///
+    /// # Errors
+    /// The data is bytes, which only wsrooms carries. Then nothing is appended.
+    pub fn write_grows(&self, out: &mut Vec<u8>) -> Result<(), Unframed> {
         match &self.data {
             Data::Text(text) => {
-                grows::push_event(&mut out, self.event, |out| json::push_string(out, text));
+                grows::push_event(out, self.event, |out| json::push_string(out, text));
             }
             Data::Json(json) => {
                 let event = grows::Event::new(self.event, json);
-                grows::Frame::Event(event).encode_into(&mut out);
+                grows::Frame::Event(event).encode_into(out);
             }
             Data::Bytes(_) => return Err(Unframed::Bytes),
         }
-        Ok(Encoded::text_if_utf8(out))
+        Ok(())
     }
 }
 

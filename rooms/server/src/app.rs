@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, DropRule};
 use crate::dialect::wsrooms::{self, Wsrooms};
-use crate::dialect::{easy, iris};
+use crate::dialect::{easy, grows, iris};
 use crate::drain::Drain;
 use crate::echo;
 use crate::pages::{self, Status};
@@ -70,7 +70,7 @@ impl App {
         &self.rooms
     }
 
-    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/easy`, `/ws/iris`, `/ws/gowsal`, `/iris-ws.js`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::pages`]
+    /// The routes: `/echo`, `/ws/wsrooms`, `/ws/grows/..`, `/ws/easy`, `/ws/iris`, `/ws/gowsal`, `/iris-ws.js`, `/healthz`, `/readyz`, `/metrics`, and those of [`Config::pages`]
     /// and [`Config::bench`].
     pub fn router(&self) -> Router {
         let mut router = Router::new();
@@ -86,7 +86,14 @@ impl App {
             .route("/iris-ws.js", iris.client())
             .route("/ws/iris", self.rooms.iris(iris))
             .route("/ws/gowsal", self.rooms.iris(iris::demo(GOWSAL, self.config())));
+        if let Ok(demo) = grows::demo() {
+            let demo = self.rooms.grows(demo).fallback(grows::not_found);
+            router = router.nest("/ws/grows", demo);
+        }
         if self.config().bench {
+            if let Ok(bench) = grows::bench() {
+                router = router.merge(self.rooms.grows(bench));
+            }
             router = router
                 .route("/bench/iris", self.rooms.iris(iris::bench(IRIS)))
                 .route("/bench/wsrooms", self.rooms.wsrooms(Wsrooms::new()))

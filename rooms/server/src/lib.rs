@@ -1,7 +1,7 @@
 //! The companion server of wscengine: rooms in an axum application, and the peer that the engine's examples and
 //! tests talk to.
 //!
-//! [`Rooms`] gives endpoints for room protocols, today [`wsrooms`], [`easy`] and [`iris`]. [`App`] has them on routes:
+//! [`Rooms`] gives endpoints for room protocols, [`wsrooms`], [`grows`], [`easy`] and [`iris`]. [`App`] has them on routes:
 //!
 //! | path | what |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | `/ws/iris`, `/ws/gowsal` | events and rooms for iris clients, with the prefixes `iris-websocket-message:` and `m:` |
 //! | `/iris-ws.js` | the client of `/ws/iris` for browsers |
 //! | `/`, `/status` | a chat, and what goes on, with [`Config::pages`]; `/rooms.js` is the client for browsers |
+//! | `/ws/grows/..` | raw messages and events for groWs clients, on `example`, `user/:id`, `star`, `tagged`, `denied` |
 //! | `/echo` | WebSocket (RFC 6455): every message comes back as it was, text as text, binary as binary |
 //! | `/healthz`, `/readyz` | `200` while the process serves, and while new connections are welcome |
 //! | `/metrics` | what is counted, for Prometheus |
@@ -63,7 +64,7 @@ mod ws;
 
 pub use app::{App, router};
 pub use config::Config;
-pub use dialect::{easy, iris, wsrooms};
+pub use dialect::{easy, grows, iris, wsrooms};
 pub use guard::Origins;
 pub use hub::SlowClients;
 pub use rooms::Rooms;

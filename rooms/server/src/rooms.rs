@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -19,6 +20,7 @@ use tracing::Span;
 use crate::config::Config;
 use crate::connection::{self, Patience, Tcp};
 use crate::dialect::easy::Easy;
+use crate::dialect::grows::Grows;
 use crate::dialect::iris::{Iris, Upgrader};
 use crate::dialect::raw::Raw;
 use crate::dialect::wsrooms::Wsrooms;
@@ -90,6 +92,18 @@ impl Rooms {
     #[must_use]
     pub fn iris_upgrader(&self, iris: Iris) -> Upgrader {
         Upgrader(self.endpoint_of(iris.mounted(&self.shared.config, &self.shared.hub)))
+    }
+
+    /// The routes of a groWs application, with the limits of the [`Config`], to be merged into or nested in another
+    /// router. A path that none of them leads to is left to that one's fallback;
+    /// [`grows::not_found`](crate::grows::not_found) is that of groWs.
+    pub fn grows<S: Clone + Send + Sync + 'static>(&self, grows: Grows) -> Router<S> {
+        let Shared { hub, config, .. } = &*self.shared;
+        grows.endpoints(hub, config).into_iter().fold(Router::new(), |router, endpoint| {
+            let routes = endpoint.routes().to_vec();
+            let endpoint = self.endpoint(endpoint);
+            routes.iter().fold(router, |router, route| router.route(route, endpoint.clone()))
+        })
     }
 
     /// An endpoint for the load generator.

@@ -7,6 +7,7 @@
 //! takes the next message.
 
 pub mod easy;
+pub mod grows;
 pub mod iris;
 pub(crate) mod raw;
 pub mod wsrooms;

@@ -54,13 +54,13 @@ pub(crate) struct HubLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// [`Config::max_rooms`](crate::Config::max_rooms).
+    /// It is in as many rooms as [`Config::max_rooms`](crate::Config::max_rooms) lets it be.
     #[error("the connection is in as many rooms as it may be")]
     TooManyRooms,
-    /// [`Config::max_name`](crate::Config::max_name).
+    /// The name is longer than [`Config::max_name`](crate::Config::max_name) allows.
     #[error("the name of the room is too long")]
     NameTooLong,
-    /// It joins no more rooms.
+    /// It has ended.
     #[error("the connection has ended")]
     Gone,
 }

@@ -155,7 +155,7 @@ impl Room {
         };
         loop {
             let inside = lock(&self.inside);
-            let missing = inside.unheard(&packets);
+            let missing = inside.unheard(audience, &packets);
             if missing.is_empty() {
                 return inside.deliver(audience, &packets);
             }
@@ -239,8 +239,19 @@ impl Inside {
         true
     }
 
-    /// The voices in the room for which there is no packet yet.
-    fn unheard<C: Content>(&self, packets: &Packets<'_, C>) -> Vec<Arc<dyn Voice>> {
+    /// The voices of those who are told for which there is no packet yet.
+    fn unheard<C: Content>(
+        &self,
+        audience: Audience<'_>,
+        packets: &Packets<'_, C>,
+    ) -> Vec<Arc<dyn Voice>> {
+        if let Audience::Those(holds) = audience {
+            // A voice may be one member's own, and does not speak for nothing.
+            let told = self.members.values().filter(|member| holds(member));
+            let missing = told.map(|member| member.voice()).filter(|voice| !packets.has(voice));
+            let distinct: IndexMap<_, _> = missing.map(|voice| (key(voice), voice)).collect();
+            return distinct.into_values().cloned().collect();
+        }
         let voices = self.voices.values().map(|(voice, _)| voice);
         voices.filter(|voice| !packets.has(voice)).cloned().collect()
     }

@@ -78,21 +78,22 @@ impl Packet {
         })
     }
 
+    /// A text frame whose payload, UTF-8 and about that long, is written by `write`.
+    pub(crate) fn text_of_about(about: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut out = Vec::with_capacity(MAX_HEADER + about);
+        out.resize(MAX_HEADER, 0);
+        write(&mut out);
+        let mut header = Vec::with_capacity(MAX_HEADER);
+        push_header(&mut header, TEXT, out.len() - MAX_HEADER);
+        // Right before the payload.
+        let start = MAX_HEADER - header.len();
+        out[start..MAX_HEADER].copy_from_slice(&header);
+        Self(Bytes::from(out).slice(start..))
+    }
+
     fn build(first: u8, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut out = Vec::with_capacity(MAX_HEADER + len);
-        out.push(first);
-        match len {
-            // Lossless: in range.
-            0..126 => out.push(len as u8),
-            126..=0xffff => {
-                out.push(126);
-                out.extend_from_slice(&(len as u16).to_be_bytes());
-            }
-            _ => {
-                out.push(127);
-                out.extend_from_slice(&(len as u64).to_be_bytes());
-            }
-        }
+        push_header(&mut out, first, len);
         write(&mut out);
         Self(out.into())
     }
@@ -103,6 +104,23 @@ impl Packet {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// The header of a frame that is not masked.
+fn push_header(out: &mut Vec<u8>, first: u8, len: usize) {
+    out.push(first);
+    match len {
+        // Lossless: in range.
+        0..126 => out.push(len as u8),
+        126..=0xffff => {
+            out.push(126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
     }
 }
 
@@ -118,6 +136,17 @@ mod tests {
             assert_eq!(packet.bytes()[0], 0x82);
         }
         assert_eq!(Packet::message(Kind::Text, b"hi").bytes(), &b"\x81\x02hi"[..]);
+    }
+
+    #[test]
+    fn a_frame_whose_length_is_known_last_is_the_same() {
+        for len in [0, 125, 126, 65535, 65536] {
+            let text = "x".repeat(len);
+            for about in [0, len] {
+                let packet = Packet::text_of_about(about, |out| out.extend(text.bytes()));
+                assert_eq!(packet, Packet::message(Kind::Text, text.as_bytes()));
+            }
+        }
     }
 
     #[test]
