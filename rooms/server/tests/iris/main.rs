@@ -6,5 +6,10 @@
 mod common;
 mod peer;
 
+mod api;
+mod by_hand;
+mod defects;
 mod exchanges;
 mod life;
+mod options;
+mod vectors;

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -81,5 +83,56 @@ impl Notes {
     /// Fails if there is one.
     pub(crate) fn assert_no_more(&mut self) {
         assert_eq!(self.0.try_recv().ok(), None);
+    }
+}
+
+/// The head of the answer to a request.
+pub(crate) async fn head(addr: SocketAddr, request: &str) -> String {
+    Deaf::ask(addr, request).await.head
+}
+
+/// A client that answers nothing.
+pub(crate) struct Deaf {
+    stream: TcpStream,
+    head: String,
+}
+
+impl Deaf {
+    /// On `/ws`.
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13";
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket";
+        Self::ask(addr, &format!("GET /ws HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n{key}\r\n\r\n")).await
+    }
+
+    async fn ask(addr: SocketAddr, request: &str) -> Self {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(HANG, stream.read_u8()).await.expect("no hang").unwrap());
+        }
+        Self { stream, head: String::from_utf8(head).unwrap() }
+    }
+
+    /// All that comes behind the answer, up to the close frame.
+    pub(crate) async fn frames(mut self) -> Vec<u8> {
+        let mut frames = Vec::new();
+        loop {
+            let [first, len] = [self.byte().await, self.byte().await];
+            assert!(len < 126, "none of the tests needs more");
+            frames.extend([first, len]);
+            for _ in 0..len {
+                let byte = self.byte().await;
+                frames.push(byte);
+            }
+            if first == 0x88 {
+                return frames;
+            }
+        }
+    }
+
+    async fn byte(&mut self) -> u8 {
+        timeout(HANG, self.stream.read_u8()).await.expect("no hang").expect("another byte")
     }
 }

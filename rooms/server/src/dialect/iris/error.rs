@@ -3,6 +3,8 @@
 use wscengine_rooms_protocol::iris::{DataError, DecodeError, EncodeError};
 
 use crate::connection::Over;
+use crate::hub::End;
+use crate::ws::close_code;
 
 /// What a listener may return: any error at all. The callbacks for errors are told, the client is not.
 pub type ListenerError = Box<dyn std::error::Error + Send + Sync>;
@@ -28,7 +30,8 @@ pub enum Error {
         /// What the client did.
         reason: String,
     },
-    /// The client has shown no sign of life for too long, or has taken nothing: it is closed with code 1013.
+    /// The client has shown no sign of life for too long, or takes less than is sent to it: it is closed
+    /// with code 1013.
     #[error("given up: {0}")]
     GivenUp(String),
     /// A message begins with the prefix, and is no event: it is ignored. `ErrInvalidWebsocketMessage` of the original.
@@ -55,15 +58,21 @@ impl Error {
     /// The error with which a connection is over, if it is one.
     pub(super) fn of(over: &Over) -> Option<Self> {
         match over {
+            // Its queue was full.
+            Over::Ended(end) if end.code == close_code::TRY_AGAIN => Some(Self::given_up(end)),
             Over::PeerClosed(None | Some(1000 | 1001)) | Over::Ended(_) => None,
             Over::PeerClosed(Some(code)) => Some(Self::Closed(*code)),
             Over::Violation(violation) => {
                 let (code, reason) = (violation.close_code(), violation.to_string());
                 Some(Self::Violation { code, reason })
             }
-            Over::GivenUp(end) => Some(Self::GivenUp(end.reason.clone().into_owned())),
+            Over::GivenUp(end) => Some(Self::given_up(end)),
             Over::Gone => Some(Self::Broken),
         }
+    }
+
+    fn given_up(end: &End) -> Self {
+        Self::GivenUp(end.reason.clone().into_owned())
     }
 }
 
