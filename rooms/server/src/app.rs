@@ -1,21 +1,17 @@
 //! The application: its routes, and the connections it has open.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::{any, get};
+use axum::routing::get;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, DropRule};
+use crate::config::Config;
 use crate::dialect::wsrooms::{self, Wsrooms};
 use crate::dialect::{easy, grows, iris};
 use crate::drain::Drain;
-use crate::echo;
 use crate::pages::{self, Status};
 use crate::rooms::Rooms;
 use wscengine_rooms_protocol::iris::{GOWSAL, IRIS};
@@ -44,7 +40,6 @@ pub fn router(config: Config) -> Router {
 #[derive(Clone, Debug)]
 pub struct App {
     rooms: Rooms,
-    echo_sessions: Arc<AtomicU64>,
     status: Status,
     /// The connections before their upgrade, and those without.
     http: TaskTracker,
@@ -56,12 +51,7 @@ impl App {
     pub fn new(config: Config) -> Self {
         let http = TaskTracker::new();
         http.close();
-        Self {
-            rooms: Rooms::new(config),
-            echo_sessions: Arc::default(),
-            status: Status::new(),
-            http,
-        }
+        Self { rooms: Rooms::new(config), status: Status::new(), http }
     }
 
     /// The rooms that its endpoints lead into.
@@ -106,8 +96,7 @@ impl App {
             router = router.merge(pages::routes());
         }
         router
-            // Any method: the handshake check names the wrong one in its answer.
-            .route("/echo", any(echo::handler))
+            .route("/echo", self.rooms.echo())
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
@@ -152,16 +141,6 @@ impl App {
     /// Runs a connection before its upgrade, so that [`close`](Self::close) waits for it.
     pub(crate) fn spawn_http(&self, connection: impl Future<Output = ()> + Send + 'static) {
         self.http.spawn(connection);
-    }
-
-    /// How many echoes the next session may send before it is cut.
-    pub(crate) fn next_echo_budget(&self) -> Option<u64> {
-        let earlier = self.echo_sessions.fetch_add(1, Ordering::Relaxed);
-        match self.config().drop_rule {
-            DropRule::First(messages) if earlier == 0 => Some(messages),
-            DropRule::Each(messages) => Some(messages),
-            DropRule::First(_) | DropRule::Never => None,
-        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-
 use wscengine_rooms_protocol::Limits;
 
 use crate::dialect::Pace;
@@ -20,16 +18,6 @@ const MAX_NAME: usize = 256;
 const MAX_ROOM_MESSAGE: usize = 64 << 10;
 const PING_INTERVAL: Duration = Duration::from_secs(54);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// One read from the socket. The library's default of 128 KiB is held by every idle connection;
-/// this much already takes dozens of small messages per system call.
-const READ_BUFFER: usize = 8 << 10;
-
-/// Echoes are collected up to this size while more input is at hand, then written together.
-const WRITE_BUFFER: usize = 16 << 10;
-
-/// The longest frame header (RFC 6455 section 5.2): 2 bytes, 8 of extended length, 4 of mask.
-const FRAME_HEADER: usize = 14;
 
 /// The options of the server.
 ///
@@ -75,9 +63,9 @@ pub(crate) enum DropRule {
 impl Config {
     /// The largest message to `/echo` in bytes, whole or assembled from fragments. Default 16 MiB.
     ///
-    /// A larger one ends its connection with close code 1009 (RFC 6455 section 7.4.1). A
-    /// connection may hold one message on its way in and one on its way out, so this is what
-    /// bounds its memory.
+    /// A larger one ends its connection with close code 1009 (RFC 6455 section 7.4.1). A connection holds at most
+    /// one message on its way in and, while its client does not read, 16 KiB and one message on their way out:
+    /// this is what bounds its memory.
     #[must_use]
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
@@ -161,7 +149,7 @@ impl Config {
         self
     }
 
-    /// How many connections one address may have in the rooms. Default: no limit. One more is refused with
+    /// How many connections one address may have, in the rooms and to `/echo`. Default: no limit. One more is refused with
     /// status 429.
     ///
     /// The address is that of the TCP connection: behind a proxy it is the proxy's. An application that mounts
@@ -182,7 +170,7 @@ impl Config {
         self
     }
 
-    /// Which web pages may connect to the rooms. Default: all. Others are refused with status 403.
+    /// Which web pages may connect, to the rooms and to `/echo`. Default: all. Others are refused with status 403.
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
@@ -271,18 +259,6 @@ impl Config {
             name: self.max_name,
             announce_root: self.announce_root,
         }
-    }
-
-    pub(crate) fn websocket(&self) -> WebSocketConfig {
-        WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            // Room for one message beyond what waits to be written. The loop takes no further
-            // message in until this one is out: a client that does not read is not read from.
-            .max_write_buffer_size(self.max_message.saturating_add(WRITE_BUFFER + 2 * FRAME_HEADER))
-            .max_message_size(Some(self.max_message))
-            // One frame may be the whole message; a larger one is refused by its header already.
-            .max_frame_size(Some(self.max_message))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -90,28 +90,6 @@ impl Drain {
         let _ = timeout_at(over, self.sessions.wait()).await;
         self.close(hub);
     }
-
-    /// For a connection that the hub does not know: done when it is to end, and how.
-    pub(crate) async fn ends(&self) -> End {
-        tokio::select! {
-            biased;
-            () = self.closing.cancelled() => going_away(),
-            () = self.draining.cancelled() => {
-                tokio::select! {
-                    biased;
-                    () = self.closing.cancelled() => going_away(),
-                    () = sleep(self.time.mul_f64(share())) => restarts(),
-                }
-            }
-        }
-    }
-}
-
-/// A random share of the whole, without a generator of its own: an id has 122 random bits.
-fn share() -> f64 {
-    let random = uuid::Uuid::new_v4().as_u128() >> 96;
-    // Exact: 32 bits.
-    random as f64 / f64::from(u32::MAX)
 }
 
 fn restarts() -> End {

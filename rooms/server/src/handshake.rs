@@ -1,6 +1,5 @@
 //! The opening handshake, server side (RFC 6455 section 4.2), on hyper's upgrade.
 
-use axum::extract::FromRequestParts;
 use axum::http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -10,14 +9,17 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use sha1::{Digest as _, Sha1};
 
 /// The one protocol version there is (RFC 6455 section 4.1, item 9).
 const VERSION: &str = "13";
 
-/// A request whose opening handshake has passed every check: an axum extractor.
+/// What the accepted key is made of beside the client's (RFC 6455 section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A request whose opening handshake has passed every check.
 ///
-/// The handler answers with [`response`](Self::response); once that has been sent, the
+/// The endpoint answers with [`response`](Self::response); once that has been sent, the
 /// [`OnUpgrade`] gives the raw byte stream.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
@@ -75,14 +77,6 @@ impl Upgrade {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
-    type Rejection = HandshakeError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HandshakeError> {
-        Self::take(parts)
-    }
-}
-
 /// The checks of RFC 6455 section 4.2.1 in its order; the value of Sec-WebSocket-Accept if all hold.
 fn check(parts: &Parts) -> Result<HeaderValue, HandshakeError> {
     let headers = &parts.headers;
@@ -108,7 +102,12 @@ fn check(parts: &Parts) -> Result<HeaderValue, HandshakeError> {
     if !matches!(STANDARD.decode(key), Ok(nonce) if nonce.len() == 16) {
         return Err(HandshakeError::Key);
     }
-    HeaderValue::try_from(derive_accept_key(key)).map_err(|_| HandshakeError::Key)
+    HeaderValue::try_from(accept(key)).map_err(|_| HandshakeError::Key)
+}
+
+/// The value of Sec-WebSocket-Accept (section 4.2.2, item 5.4).
+fn accept(key: &[u8]) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
 /// Whether a header that is a list of tokens, over one or several lines, has this one.
@@ -159,5 +158,15 @@ impl IntoResponse for HandshakeError {
             }
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_6455_has_the_accepted_key_that_it_says() {
+        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

@@ -48,7 +48,6 @@ mod config;
 mod connection;
 mod dialect;
 mod drain;
-mod echo;
 mod guard;
 mod handshake;
 #[allow(dead_code, unused_imports, reason = "for the protocols that come next")]

@@ -20,6 +20,7 @@ use tracing::Span;
 use crate::config::Config;
 use crate::connection::{self, Patience, Tcp};
 use crate::dialect::easy::Easy;
+use crate::dialect::echo::Echo;
 use crate::dialect::grows::Grows;
 use crate::dialect::iris::{Iris, Upgrader};
 use crate::dialect::raw::Raw;
@@ -76,6 +77,11 @@ impl Rooms {
     /// An endpoint for wsrooms clients, with the limits of the [`Config`].
     pub fn wsrooms<S: Clone + Send + Sync + 'static>(&self, wsrooms: Wsrooms) -> MethodRouter<S> {
         self.endpoint(wsrooms.limited(&self.shared.config))
+    }
+
+    /// `/echo`.
+    pub(crate) fn echo<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        self.endpoint(Echo::new(self.config().max_message, self.config().drop_rule))
     }
 
     /// An endpoint for go-easy-websocket clients, with the limits of the [`Config`].
@@ -309,7 +315,7 @@ impl<D: Dialect> Endpoint<D> {
             member.end(end);
         }
         let (link, mut patience) = (Link { hub: Arc::clone(hub), member }, config.patience());
-        patience.write = self.dialect.write_timeout().unwrap_or(patience.write);
+        patience.write = self.dialect.write_timeout().or(patience.write);
         let dialect = Arc::clone(&self.dialect);
         drop(self);
         match upgraded.downcast::<TokioIo<TcpStream>>() {
@@ -330,7 +336,7 @@ impl<D: Dialect> Endpoint<D> {
 impl Config {
     fn patience(&self) -> Patience {
         Patience {
-            write: self.write_timeout,
+            write: Some(self.write_timeout),
             close: self.close_timeout,
             messages_per_second: self.messages_per_second,
         }

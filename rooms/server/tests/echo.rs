@@ -118,6 +118,38 @@ async fn a_client_that_does_not_read_is_not_read_from_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_bounds_the_queues_of_rooms_does_not_end_an_echo() {
+    let config = Config::default().queue_messages(1).queue_bytes(1);
+    let server = start(config).await;
+    let mut client = connect(server.local_addr()).await;
+    for number in 0..500 {
+        client.feed(Message::text(number.to_string())).await.unwrap();
+        client.feed(Message::Ping(Bytes::new())).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for number in 0..500 {
+        assert_eq!(receive(&mut client).await, Some(Message::text(number.to_string())));
+        assert_eq!(receive(&mut client).await, Some(Message::Pong(Bytes::new())));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_answered_to_a_client_that_reads() {
+    const PINGS: usize = 20_000;
+    let server = start(Config::default()).await;
+    let mut client = connect(server.local_addr()).await;
+    let flood = [0x89, 0x80, 0, 0, 0, 0].repeat(PINGS);
+    let (mut read, mut write) = tokio::io::split(client.get_mut());
+    let mut pongs = vec![0; 2 * PINGS];
+    let (sent, received) = tokio::join!(write.write_all(&flood), async {
+        timeout(HANG, read.read_exact(&mut pongs)).await.expect("no hang")
+    });
+    sent.unwrap();
+    received.unwrap();
+    assert!(pongs.chunks(2).all(|pong| pong == [0x8a, 0]));
+}
+
+#[tokio::test]
 async fn pings_are_answered_with_their_payload() {
     let server = start(Config::default()).await;
     let mut client = connect(server.local_addr()).await;
@@ -192,6 +224,20 @@ async fn the_first_connection_is_cut_without_a_close_frame_and_the_second_stays(
         second.send(Message::text(text)).await.unwrap();
         assert_eq!(receive(&mut second).await, Some(Message::text(text)));
     }
+}
+
+#[tokio::test]
+async fn the_echoes_before_a_cut_are_written_and_none_after() {
+    let server = start(Config::default().drop_each_after(3)).await;
+    let mut client = connect(server.local_addr()).await;
+    for number in 0..5 {
+        client.feed(Message::text(number.to_string())).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for number in 0..3 {
+        assert_eq!(receive(&mut client).await, Some(Message::text(number.to_string())));
+    }
+    assert_eq!(receive(&mut client).await, None);
 }
 
 #[tokio::test]

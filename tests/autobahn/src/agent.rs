@@ -29,8 +29,8 @@ impl Agent {
     /// Whether permessage-deflate (RFC 7692) is offered, or taken: then the cases 12.* and 13.* count.
     pub(crate) fn has_deflate(self) -> bool {
         match self {
-            Self::Tungstenite | Self::RoomsServer => false,
-            Self::Sockudo => true,
+            Self::Tungstenite => false,
+            Self::Sockudo | Self::RoomsServer => true,
         }
     }
 

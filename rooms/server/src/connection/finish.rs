@@ -19,6 +19,8 @@ pub(super) struct Ending<S> {
     pub(super) input: Input,
     pub(super) writing: Queue,
     pub(super) member: Arc<Member>,
+    /// To the client's close frame.
+    pub(super) answer: Option<Packet>,
 }
 
 /// What follows our close frame.
@@ -35,24 +37,32 @@ enum Then {
 pub(super) async fn finish<S: Io>(mut ending: Ending<S>, over: Over, patience: Patience) {
     let (close, then, time) = match over {
         Over::Gone => return,
-        Over::PeerClosed(code) => (Packet::close(code, ""), Then::Hangup, patience.close),
+        Over::PeerClosed(code) => {
+            let answer = ending.answer.take().unwrap_or_else(|| Packet::close(code, ""));
+            (Some(answer), Then::Hangup, patience.close)
+        }
         Over::Violation(violation) => {
             let close = Packet::close(Some(violation.close_code()), &violation.to_string());
-            (close, Then::Discard, patience.close)
+            (Some(close), Then::Discard, patience.close)
         }
         Over::Ended(end) | Over::GivenUp(end) => {
-            let time = patience.close.max(patience.write);
-            (Packet::close(Some(end.code), &end.reason), Then::AwaitClose, time)
+            let time = patience.write.map_or(patience.close, |write| write.max(patience.close));
+            match end.is_cut() {
+                true => (None, Then::Hangup, time),
+                false => (Some(Packet::close(Some(end.code), &end.reason)), Then::AwaitClose, time),
+            }
         }
     };
-    let _ = timeout(time, ending.say(&close, then)).await;
+    let _ = timeout(time, ending.say(close, then)).await;
 }
 
 impl<S: Io> Ending<S> {
-    async fn say(&mut self, close: &Packet, then: Then) {
-        let Self { io, input, writing, member } = self;
+    async fn say(&mut self, close: Option<Packet>, then: Then) {
+        let Self { io, input, writing, member, .. } = self;
         let written = poll_fn(|cx| poll_write_rest(io, writing, member, cx)).await;
-        writing.push(close);
+        if let Some(close) = &close {
+            writing.push(close);
+        }
         if written.is_err() || poll_fn(|cx| poll_write_all(io, writing, cx)).await.is_err() {
             return;
         }
@@ -85,7 +95,7 @@ fn poll_write_rest<S: Io>(
 fn poll_close<S: Io>(io: &mut S, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
     loop {
         match input.next() {
-            Ok(Some((Event::Close(_), _))) | Err(_) => return Poll::Ready(()),
+            Ok(Some((Event::Close(..), _))) | Err(_) => return Poll::Ready(()),
             Ok(Some(_)) => {}
             Ok(None) => match ready!(input.poll_read(io, cx)) {
                 Ok(1..) => {}

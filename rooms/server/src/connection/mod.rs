@@ -29,8 +29,16 @@ use input::Input;
 pub(crate) use tcp::Tcp;
 use timers::{Due, Timers};
 
-/// How many messages are handled before other connections have their turn.
-const MESSAGES_PER_TURN: usize = 64;
+/// How many messages, pings and pongs are handled before other connections have their turn.
+const EVENTS_PER_TURN: usize = 64;
+
+/// What a connection has of its turn.
+struct Share {
+    /// Events that may still be handled.
+    left: usize,
+    /// Messages that were.
+    messages: u64,
+}
 
 /// A byte stream.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -40,8 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 /// What the connection's task bears from the client, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// A socket that takes nothing although something waits.
-    pub(crate) write: Duration,
+    /// A socket that takes nothing although something waits. `None`: for as long as it likes.
+    pub(crate) write: Option<Duration>,
     /// The closing handshake.
     pub(crate) close: Duration,
     /// How many messages a client may send.
@@ -76,8 +84,12 @@ struct Task<D: Dialect, S> {
     /// What the last message has left to do.
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     patience: Patience,
+    /// See [`Dialect::backlog`].
+    backlog: Option<usize>,
     rate: Option<Rate>,
     timers: Timers,
+    /// To the client's close frame.
+    answer: Option<Packet>,
     /// Entered where something of interest happens, and not for each turn, which would cost more than the turn.
     span: Span,
 }
@@ -98,12 +110,18 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
     dialect: Arc<D>,
     link: Link,
     guest: D::Guest,
-    patience: Patience,
+    mut patience: Patience,
     span: Span,
 ) {
     let listed = Listed(link.clone());
     let conn = dialect.conn(link.clone(), guest);
     let pace = dialect.pace();
+    let backlog = dialect.backlog();
+    if backlog.is_some() {
+        // Who is not read from while he does not read is not given up for it.
+        link.member.set_unlimited();
+        patience.write = None;
+    }
     let mut task = Task {
         io,
         dialect,
@@ -114,8 +132,10 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
         blocked: false,
         work: None,
         patience,
+        backlog,
         rate: patience.messages_per_second.map(Rate::new),
         timers: Timers::new(pace, patience),
+        answer: None,
         span,
     };
     // It is a share of hyper's buffer.
@@ -127,9 +147,9 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
     let over = task.run().await;
     task.say_goodbye(&over).await;
     drop(listed);
-    let Task { io, input, writing, link, .. } = task;
-    finish::finish(finish::Ending { io, input, writing, member: link.member }, over, patience)
-        .await;
+    let Task { io, input, writing, link, answer, .. } = task;
+    let ending = finish::Ending { io, input, writing, member: link.member, answer };
+    finish::finish(ending, over, patience).await;
 }
 
 impl Work {
@@ -164,30 +184,45 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// All that can be done without waiting, in the order that joins the most into one write.
     fn poll_turn(&mut self, sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Over> {
         self.link.member.begin_turn();
-        let turn = self.read(cx).and_then(|()| self.write(cx)).and_then(|()| self.time(sleep, cx));
-        match turn {
+        match self.exchange(cx).and_then(|()| self.time(sleep, cx)) {
             Ok(()) => Poll::Pending,
             Err(over) => Poll::Ready(over),
         }
     }
 
+    /// Reads, then writes; reads on if it stopped only for what is written by now.
+    fn exchange(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            self.read(cx)?;
+            let was_held = self.is_held();
+            self.write(cx)?;
+            if !was_held || self.is_held() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the client has to take something before more of it is read.
+    fn is_held(&self) -> bool {
+        self.blocked || has_backlog(self.backlog, &self.writing, &self.link)
+    }
+
     /// Handles what is there, then what a read brings, up to the turn's share.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
-        let mut left = MESSAGES_PER_TURN;
-        let read = self.read_up_to(&mut left, cx);
-        let handled = MESSAGES_PER_TURN - left;
-        if handled > 0 {
-            self.link.member.meters().messages_in.inc_by(handled as u64);
+        let mut share = Share { left: EVENTS_PER_TURN, messages: 0 };
+        let read = self.read_up_to(&mut share, cx);
+        if share.messages > 0 {
+            self.link.member.meters().messages_in.inc_by(share.messages);
         }
         read
     }
 
-    fn read_up_to(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), Over> {
+    fn read_up_to(&mut self, share: &mut Share, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
-            if !self.work_is_done(cx) || self.blocked {
+            if !self.work_is_done(cx) || self.is_held() {
                 return Ok(());
             }
-            if !self.handle(left)? && *left > 0 {
+            if !self.handle(share)? && share.left > 0 {
                 match self.input.poll_read(&mut self.io, cx) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Err(_)) | Poll::Ready(Ok(0)) => return Err(Over::Gone),
@@ -197,7 +232,7 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     }
                 }
             }
-            if *left == 0 {
+            if share.left == 0 {
                 // The others first.
                 cx.waker().wake_by_ref();
                 return Ok(());
@@ -217,23 +252,33 @@ impl<D: Dialect, S: Io> Task<D, S> {
 
     /// Handles the messages at hand, until one leaves something to do or the share is used up. Whether it
     /// stopped before the last one.
-    fn handle(&mut self, left: &mut usize) -> Result<bool, Over> {
-        let Self { input, dialect, conn, link, work, rate, span, .. } = self;
-        while *left > 0 {
+    fn handle(&mut self, share: &mut Share) -> Result<bool, Over> {
+        let Self { input, dialect, conn, link, work, rate, span, backlog, writing, .. } = self;
+        while share.left > 0 && !has_backlog(*backlog, writing, link) {
             match input.next() {
                 Err(violation) => return Err(Over::Violation(violation)),
                 Ok(None) => {
                     input.rest();
                     return Ok(false);
                 }
-                Ok(Some((Event::Close(code), _))) => return Err(Over::PeerClosed(code)),
-                Ok(Some((Event::Ping(payload), _))) => _ = link.member.push(&Packet::pong(payload)),
-                Ok(Some((Event::Pong(_), _))) => dialect.ponged(conn),
+                Ok(Some((Event::Close(code, reason), _))) => {
+                    self.answer = Some(Packet::close(code, reason));
+                    return Err(Over::PeerClosed(code));
+                }
+                Ok(Some((Event::Ping(payload), _))) => {
+                    share.left -= 1;
+                    link.member.push(&Packet::pong(payload));
+                }
+                Ok(Some((Event::Pong(_), _))) => {
+                    share.left -= 1;
+                    dialect.ponged(conn);
+                }
                 Ok(Some((Event::Message(kind, payload), followed))) => {
                     if rate.as_mut().is_some_and(|rate| !rate.take()) {
                         return Err(Over::Ended(End::new(close_code::POLICY, "too many messages")));
                     }
-                    *left -= 1;
+                    share.left -= 1;
+                    share.messages += 1;
                     let bytes = payload.len();
                     let _message =
                         tracing::debug_span!(parent: &*span, "rooms.message", bytes).entered();
@@ -288,6 +333,10 @@ impl<D: Dialect, S: Io> Task<D, S> {
             }
         }
     }
+}
+
+fn has_backlog(backlog: Option<usize>, writing: &Queue, link: &Link) -> bool {
+    backlog.is_some_and(|most| writing.bytes() + link.member.waiting() >= most)
 }
 
 /// The client may try again later.

@@ -24,7 +24,7 @@ pub(super) enum Due {
 #[derive(Debug)]
 pub(super) struct Timers {
     pace: Pace,
-    write: Duration,
+    write: Option<Duration>,
     ping_at: Option<Instant>,
     heard_at: Instant,
     blocked_at: Option<Instant>,
@@ -101,7 +101,7 @@ impl Timers {
     }
 
     fn stalled_at(&self) -> Option<Instant> {
-        self.blocked_at.map(|at| at + self.write)
+        self.blocked_at.zip(self.write).map(|(at, write)| at + write)
     }
 
     fn silent_at(&self) -> Option<Instant> {
@@ -125,7 +125,8 @@ mod tests {
 
     fn timers() -> Timers {
         let pace = Pace { max_message: 1, ping: None, idle: None };
-        let patience = Patience { write: 10 * SECOND, close: SECOND, messages_per_second: None };
+        let patience =
+            Patience { write: Some(10 * SECOND), close: SECOND, messages_per_second: None };
         Timers::new(pace, patience)
     }
 

@@ -7,6 +7,7 @@
 //! takes the next message.
 
 pub mod easy;
+pub(crate) mod echo;
 pub mod grows;
 pub mod iris;
 pub(crate) mod raw;
@@ -39,6 +40,12 @@ pub(crate) trait Dialect: Send + Sync + Sized + 'static {
 
     /// How long a socket may take nothing, where that is not as the server has it.
     fn write_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How many bytes may wait for a client before no more is read from it. `None`: it is read from all the same,
+    /// and is closed as too slow when its queue is full or its time over.
+    fn backlog(&self) -> Option<usize> {
         None
     }
 

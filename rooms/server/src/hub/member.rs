@@ -147,6 +147,16 @@ impl Member {
         lock(&self.outbox).set_direct(Some(direct));
     }
 
+    /// The queue has no limits: what fills it stops in time by itself.
+    pub(crate) fn set_unlimited(&self) {
+        lock(&self.outbox).set_unlimited();
+    }
+
+    /// How many bytes wait to be taken up by the connection's task.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.outbox).bytes()
+    }
+
     /// How the connection is ended, if it is.
     pub(crate) fn ending(&self) -> Option<End> {
         lock(&self.outbox).ending().cloned()

@@ -45,6 +45,15 @@ impl End {
     pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { code, reason: reason.into() }
     }
+
+    /// TCP ends without a close frame, as if the connection broke.
+    pub(crate) fn cut() -> Self {
+        Self::new(close_code::ABNORMAL, "")
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.code == close_code::ABNORMAL
+    }
 }
 
 /// What became of a packet.
@@ -162,6 +171,16 @@ impl Outbox {
         self.messages += 1;
         self.wake();
         Pushed::Queued
+    }
+
+    /// Whoever fills the queue looks after its length: it has no limits.
+    pub(super) fn set_unlimited(&mut self) {
+        (self.limits.messages, self.limits.bytes) = (usize::MAX, usize::MAX);
+    }
+
+    /// How many bytes wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.queue.bytes()
     }
 
     /// Says where `push_now` may write, or that it may not.

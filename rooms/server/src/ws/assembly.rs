@@ -24,8 +24,8 @@ pub(crate) enum Event<'a> {
     Message(Kind, &'a [u8]),
     Ping(&'a [u8]),
     Pong(&'a [u8]),
-    /// With the code of the frame, if it has one.
-    Close(Option<u16>),
+    /// With the code of the frame, if it has one, and its reason.
+    Close(Option<u16>, &'a str),
 }
 
 /// What outlasts a frame: the parts of a message that has begun.
@@ -36,6 +36,8 @@ pub(crate) struct Assembly {
     inflates: bool,
     begun: Option<Begun>,
     parts: Vec<u8>,
+    /// How much of `parts` is known to be UTF-8.
+    checked: usize,
     /// `parts` is a message that has been lent.
     lent: bool,
 }
@@ -50,7 +52,7 @@ struct Begun {
 impl Assembly {
     /// For messages of at most `max` bytes.
     pub(crate) fn new(max: usize) -> Self {
-        Self { max, inflates: false, begun: None, parts: Vec::new(), lent: false }
+        Self { max, inflates: false, begun: None, parts: Vec::new(), checked: 0, lent: false }
     }
 
     /// Takes compressed messages from now on (RFC 7692); the limit is for what they become.
@@ -68,7 +70,7 @@ impl Assembly {
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, Violation> {
         if self.lent {
-            (self.lent, self.parts) = (false, Vec::new());
+            (self.lent, self.checked, self.parts) = (false, 0, Vec::new());
         }
         loop {
             let rest = buf.get(*at..).unwrap_or_default();
@@ -94,9 +96,28 @@ impl Assembly {
                 if begun.compressed {
                     self.parts = inflate(&self.parts, self.max)?;
                 }
-                return message(begun.kind, &self.parts).map(Some);
+            }
+            if begun.kind == Kind::Text && (header.last || !begun.compressed) {
+                self.check_text(header.last)?;
+            }
+            if header.last {
+                return Ok(Some(Event::Message(begun.kind, &self.parts)));
             }
         }
+    }
+
+    /// Text is judged part by part: what is wrong in the first part is not read to the last.
+    fn check_text(&mut self, last: bool) -> Result<(), Violation> {
+        let new = self.parts.get(self.checked..).unwrap_or_default();
+        match std::str::from_utf8(new) {
+            Ok(text) => self.checked += text.len(),
+            // A character may be cut by the end of a part.
+            Err(error) if error.error_len().is_none() && !last => {
+                self.checked += error.valid_up_to();
+            }
+            Err(_) => return Err(Violation::NotUtf8),
+        }
+        Ok(())
     }
 
     /// Whether a frame may stand here, and its message may be so large.
@@ -130,26 +151,24 @@ fn message(kind: Kind, payload: &[u8]) -> Result<Event<'_>, Violation> {
 
 fn control(opcode: u8, payload: &[u8]) -> Result<Event<'_>, Violation> {
     match opcode {
-        CLOSE => close(payload).map(Event::Close),
+        CLOSE => close(payload),
         PING => Ok(Event::Ping(payload)),
         _ => Ok(Event::Pong(payload)),
     }
 }
 
-/// The code of a close frame (RFC 6455 sections 5.5.1 and 7.4).
-fn close(payload: &[u8]) -> Result<Option<u16>, Violation> {
+/// A close frame (RFC 6455 sections 5.5.1 and 7.4).
+fn close(payload: &[u8]) -> Result<Event<'_>, Violation> {
     let (code, reason) = match *payload {
-        [] => return Ok(None),
+        [] => return Ok(Event::Close(None, "")),
         [a, b, ref reason @ ..] => (u16::from_be_bytes([a, b]), reason),
         [_] => return Err(Violation::CloseCode),
     };
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(Violation::CloseCode);
     }
-    match std::str::from_utf8(reason) {
-        Ok(_) => Ok(Some(code)),
-        Err(_) => Err(Violation::NotUtf8),
-    }
+    let reason = std::str::from_utf8(reason).map_err(|_| Violation::NotUtf8)?;
+    Ok(Event::Close(Some(code), reason))
 }
 
 #[cfg(test)]
@@ -212,7 +231,7 @@ mod tests {
         assert_eq!(whole.len(), 6, "{whole:?}");
         assert_eq!(whole[0], format!("{:?}", Event::Message(Kind::Binary, b"one")));
         assert_eq!(whole[2], format!("{:?}", Event::Message(Kind::Text, "twoé".as_bytes())));
-        assert_eq!(whole[5], "Close(Some(1000))");
+        assert_eq!(whole[5], "Close(Some(1000), \"x\")");
         for step in 1..bytes.len() {
             assert_eq!(events(&bytes, step), whole, "in pieces of {step}");
         }
@@ -228,6 +247,9 @@ mod tests {
             (too_big, "TooBig", 1009),
             (frame(0x81, b"\xff"), "NotUtf8", 1007),
             ([frame(0x01, b"\xc3"), frame(0x80, b"x")].concat(), "NotUtf8", 1007),
+            ([frame(0x01, b"ok"), frame(0x80, b"\xc3")].concat(), "NotUtf8", 1007),
+            // Not waited for to the end.
+            (frame(0x01, b"\xff"), "NotUtf8", 1007),
             (frame(0x88, b"x"), "CloseCode", 1002),
             (frame(0x88, &[0x03, 0xed]), "CloseCode", 1002),
             (frame(0x88, &[0x03, 0xe8, 0xff]), "NotUtf8", 1007),

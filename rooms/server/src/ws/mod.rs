@@ -23,6 +23,8 @@ pub mod close_code {
     pub const GOING_AWAY: u16 = 1001;
     /// The client broke RFC 6455.
     pub const PROTOCOL: u16 = 1002;
+    /// In no frame (RFC 6455 section 7.1.5): the connection ends without one.
+    pub(crate) const ABNORMAL: u16 = 1006;
     /// Text that is not UTF-8.
     pub const INVALID: u16 = 1007;
     /// The client broke a rule of the server.
