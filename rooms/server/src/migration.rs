@@ -3,6 +3,9 @@
 #[doc = include_str!("../../migration/easy.md")]
 mod easy {}
 
+#[doc = include_str!("../../migration/grows.md")]
+mod grows {}
+
 #[doc = include_str!("../../migration/iris.md")]
 mod iris {}
 
