@@ -3,9 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -57,42 +55,34 @@ export class Server {
 }
 
 export class Browser {
-  #folder;
-  #context;
-  #others = [];
+  #browser;
 
   static async launch() {
     const browser = new Browser();
-    browser.#folder = await mkdtemp(join(tmpdir(), 'rooms-browser-'));
-    browser.#context = await chromium.launchPersistentContext(browser.#folder, {
+    // A profile of its own, new and empty, is what it has anyway.
+    browser.#browser = await chromium.launch({
       executablePath: process.env.CHROMIUM,
       chromiumSandbox: false,
       args: FLAGS,
-      viewport: { width: 1200, height: 780 },
       timeout: HANG,
     });
-    browser.#context.setDefaultTimeout(HANG);
     return browser;
   }
 
-  /** A page of somebody's own: `options` are those of a context. */
-  async page(options) {
-    if (!options) return watched(await this.#context.newPage());
-    const context = await this.#context.browser().newContext(options);
-    this.#others.push(context);
+  /** The page of somebody who shares nothing with the others, not even what a browser remembers. */
+  async page(options = { viewport: { width: 1200, height: 780 } }) {
+    const context = await this.#browser.newContext(options);
     context.setDefaultTimeout(HANG);
     return watched(await context.newPage());
   }
 
   /** Between tests. */
   async closePages() {
-    for (const context of this.#others.splice(0)) await context.close();
-    for (const page of this.#context.pages()) await page.close();
+    for (const context of this.#browser.contexts()) await context.close();
   }
 
   async close() {
-    await this.#context.close();
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#browser.close();
   }
 }
 

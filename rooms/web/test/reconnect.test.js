@@ -136,6 +136,20 @@ test('what waits for a room that is left is not sent, nor is the room joined', (
   assert.deepEqual(world.socket.take().map(gist), ['root chat kept']);
 });
 
+test('a room whose leave was not acknowledged is left with the connection', () => {
+  const world = new World();
+  const lobby = world.opened().join('lobby');
+  world.socket.ack('lobby', 'me');
+  const events = heard(lobby, 'close');
+  lobby.leave();
+  assert.equal(events.length, 0);
+  world.socket.ends();
+  assert.equal(events.length, 1);
+  delay(world);
+  world.socket.accept('me');
+  assert.deepEqual(world.socket.take(), []);
+});
+
 test('a message while the socket is closing waits for the next one', () => {
   const world = new World();
   const root = world.opened();
@@ -156,6 +170,12 @@ test('root stays left, and comes back when it is joined', () => {
   assert.deepEqual(world.socket.take().map(gist), ['root leave me', 'lobby join']);
   const again = lobby.join('root');
   world.socket.ack('root', 'me');
+  assert.ok(again.open());
+  world.socket.ends();
+  delay(world);
+  world.socket.take();
+  world.socket.accept('me');
+  assert.deepEqual(world.socket.take().map(gist), ['lobby join']);
   assert.ok(again.open());
 });
 
@@ -245,11 +265,22 @@ test('a page that is looked at again, or online again, does not wait its turn', 
   }
 });
 
+test('who is woken shortly before its turn does not wait longer', () => {
+  const world = new World();
+  world.random = 1;
+  world.connect({ backoffBase: 8000 });
+  world.socket.ends();
+  world.pass(7900);
+  world.window.dispatchEvent(new Event('online'));
+  assert.equal(delay(world), 100);
+});
+
 test('a hidden page and one that goes offline wait on', () => {
   const world = new World();
   world.random = 1;
   const root = world.connect({ backoffBase: 8000 });
   world.socket.ends();
+  world.random = 0;
   world.document.visibilityState = 'hidden';
   world.navigator.onLine = false;
   world.document.dispatchEvent(new Event('visibilitychange'));
@@ -293,16 +324,22 @@ test('retry ends a wait, and only a wait', () => {
 
 test('a close is the end: rooms close, nothing is dialled, no timer and no listener is left', () => {
   const world = new World();
+  let listeners = 0;
+  for (const target of [world.window, world.document]) {
+    target.addEventListener = () => { listeners += 1; };
+    target.removeEventListener = () => { listeners -= 1; };
+  }
   const root = world.opened();
+  assert.equal(listeners, 3);
   const lobby = root.join('lobby');
   const events = [root, lobby].map((room) => heard(room, 'close'));
   root.connection.close(4000, 'bye');
   assert.deepEqual(world.socket.closed, { code: 4000, reason: 'bye' });
   assert.deepEqual(events.map((list) => list.length), [1, 1]);
   root.connection.close();
-  world.window.dispatchEvent(new Event('online'));
   world.pass(1_000_000);
-  assert.deepEqual([world.sockets.length, world.timers.length, root.connection.state], [1, 0, 'closed']);
+  assert.deepEqual([world.sockets.length, world.timers.length, listeners], [1, 0, 0]);
+  assert.equal(root.connection.state, 'closed');
 });
 
 test('a connection may be closed while it waits, and while it connects', () => {

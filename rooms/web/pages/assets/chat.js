@@ -84,6 +84,7 @@ function showHeader() {
 }
 
 function subtitle(conversation) {
+  if (chat.status.state !== 'open') return 'Not connected';
   if (conversation.kind === 'room') {
     const count = chat.present(conversation).length;
     return count === 1 ? 'Only you' : `${count} people`;
@@ -104,6 +105,7 @@ function showPeople() {
     holder.replaceChildren(avatar(person, presence(person)), name);
     if (!person.isSelf) holder.setAttribute('aria-label', `${person.name}${note ? `, ${note}` : ''}: write a direct message`);
   };
+  $('people').classList.toggle('unsure', chat.status.state !== 'open');
   sync($('people'), people, ({ id, isSelf }) => (isSelf ? 'self' : id), row, update);
 }
 
@@ -365,7 +367,8 @@ function roomsToEnter() {
 
 async function begin() {
   const name = new URLSearchParams(location.search).get('name')?.trim() || savedName.get() || (await askName(proposal()));
-  const root = wsrooms('ws/wsrooms');
+  // Somebody looks at it, and there is a button for the impatient.
+  const root = wsrooms('ws/wsrooms', { backoffCap: 10_000 });
   chat = new Chat(root, { name: name.slice(0, 40), tag: tag() }, view);
   for (const room of roomsToEnter()) chat.enter(room);
   listen();
