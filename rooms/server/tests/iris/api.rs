@@ -54,9 +54,9 @@ async fn events_and_native_messages_reach_one_a_room_all_or_all_others() {
     }
 }
 
-/// Each connection is in a room with its own id as name, which others may join.
+/// Each connection is in a room with its own id as name. Others who join one of that name do not hear what it is told.
 #[tokio::test]
-async fn who_joins_the_room_of_an_id_gets_what_is_sent_to_the_id() {
+async fn who_joins_a_room_that_is_named_as_an_id_does_not_hear_what_is_sent_to_the_id() {
     let (iris, mut conns) = kept(Iris::new());
     let (_addr, _host, [mut a, mut b]) = meet(iris).await;
     let (of_a, of_b) = (conns.recv().await.unwrap(), conns.recv().await.unwrap());
@@ -65,9 +65,7 @@ async fn who_joins_the_room_of_an_id_gets_what_is_sent_to_the_id() {
     of_b.join(of_a.id()).unwrap();
     assert!(!of_a.leave(of_a.id()), "it is always in there");
     of_b.to(of_a.id()).emit("e", "x").unwrap();
-    for peer in [&mut a, &mut b] {
-        peer.expect("m:e;0;x").await;
-    }
+    a.expect("m:e;0;x").await;
     let mut ids: Vec<_> =
         of_a.server().connections_in(of_a.id()).iter().map(|conn| conn.id().to_owned()).collect();
     ids.sort_unstable();
