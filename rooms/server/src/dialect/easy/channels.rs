@@ -66,6 +66,10 @@ impl Channels {
         self.guards.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.guards.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
     /// Writes to all listeners. The sender is what members of other protocols are told.
     pub(super) fn write(
         &self,
@@ -75,7 +79,7 @@ impl Channels {
         content: &[u8],
     ) -> Result<(), WriteError> {
         check_command(command)?;
-        if self.guard(channel).is_none() {
+        if !self.has(channel) {
             return Err(WriteError::ChannelDoesNotExist);
         }
         if let Some(hub) = self.hub.get() {
@@ -158,7 +162,7 @@ impl Handle {
     }
 
     /// Writes to all who listen to a channel; no listener is no error. Each of them gets what is written to the
-    /// channel in the same order. wsrooms members of the room of that name are told no sender.
+    /// channel in the same order; they have their turns as they registered, as long as nobody has left. wsrooms members of the room of that name are told no sender.
     ///
     /// # Errors
     /// No message has such a command (see [`Message::new`](super::Message::new)), or there is no such channel.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use wscengine_rooms_protocol::easy::{Frame, OPEN, Refusal, Request};
 
 use super::admission::{self, Refused};
@@ -41,8 +40,7 @@ impl Dialect for Easy {
     }
 
     fn opened(&self, conn: &Conn) -> Work {
-        let id = || Bytes::copy_from_slice(conn.id().as_bytes());
-        self.handlers.get(OPEN).map_or(Work::Done, |handler| handler.call(OPEN, conn, id()))
+        self.handlers.call(OPEN, conn, conn.id().as_bytes()).unwrap_or(Work::Done)
     }
 
     fn received(&self, conn: &Conn, message: Incoming<'_>) -> Work {
@@ -89,10 +87,10 @@ impl Easy {
     fn handle_frame(&self, conn: &Conn, frame: Frame<'_>) -> Work {
         match frame.request() {
             Request::Listen { channel } => self.listen(conn, channel),
-            Request::Command(Frame { command, content }) => match self.handlers.get(command) {
-                Some(handler) => handler.call(command, conn, Bytes::copy_from_slice(content)),
-                None => refuse(conn, Refusal::NotSupported),
-            },
+            Request::Command(Frame { command, content }) => self
+                .handlers
+                .call(command, conn, content)
+                .unwrap_or_else(|| refuse(conn, Refusal::NotSupported)),
             _ => refuse(conn, Refusal::NotSupported),
         }
     }

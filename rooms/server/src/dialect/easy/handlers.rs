@@ -33,7 +33,7 @@ type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A function of a command; what it returns is sent.
 pub(super) trait Handler: Send + Sync {
-    fn call(&self, command: &str, conn: &Conn, content: Bytes) -> Work;
+    fn call(&self, command: &Arc<str>, conn: &Conn, content: Bytes) -> Work;
 }
 
 impl<F, R> Handler for F
@@ -41,14 +41,14 @@ where
     F: Fn(Conn, Bytes) -> R + Send + Sync,
     R: Future<Output = Result<Option<Message>, HandlerError>> + Send + 'static,
 {
-    fn call(&self, command: &str, conn: &Conn, content: Bytes) -> Work {
-        let (answer, conn, command) =
-            (self(conn.clone(), content), conn.clone(), command.to_owned());
+    fn call(&self, command: &Arc<str>, conn: &Conn, content: Bytes) -> Work {
+        let answer = self(conn.clone(), content);
+        let (conn, command) = (conn.clone(), Arc::clone(command));
         Work::Later(Box::pin(async move {
             match answer.await {
                 Ok(Some(message)) => conn.answer(&message),
                 Ok(None) => {}
-                Err(error) => tracing::warn!(id = conn.id(), command, %error, "a handler failed"),
+                Err(error) => tracing::warn!(id = conn.id(), %command, %error, "a handler failed"),
             }
         }))
     }
@@ -71,7 +71,7 @@ where
 
 /// The handlers by command.
 #[derive(Default)]
-pub(super) struct Handlers(HashMap<String, Arc<dyn Handler>>);
+pub(super) struct Handlers(HashMap<Arc<str>, Arc<dyn Handler>>);
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,14 +89,16 @@ impl Handlers {
         if command == LISTEN {
             return Err(RegisterError::Listen);
         }
-        if self.0.contains_key(&command) {
+        if self.0.contains_key(&*command) {
             return Err(RegisterError::CommandExists);
         }
-        self.0.insert(command, Arc::new(handler));
+        self.0.insert(command.into(), Arc::new(handler));
         Ok(())
     }
 
-    pub(super) fn get(&self, command: &str) -> Option<&Arc<dyn Handler>> {
-        self.0.get(command)
+    /// Calls the handler of a command; `None` if there is none.
+    pub(super) fn call(&self, command: &str, conn: &Conn, content: &[u8]) -> Option<Work> {
+        let (command, handler) = self.0.get_key_value(command)?;
+        Some(handler.call(command, conn, Bytes::copy_from_slice(content)))
     }
 }
