@@ -193,8 +193,8 @@ impl Config {
         self
     }
 
-    /// The longest name of a room, an event or a client, in bytes. Default 256. A wsrooms message with a longer one
-    /// is malformed, and dropped.
+    /// The longest name of a room, an event or a client, in bytes. Default 256. A message of wsrooms or groWs with a
+    /// longer one is malformed, and dropped.
     #[must_use]
     pub fn max_name(mut self, bytes: usize) -> Self {
         self.max_name = bytes;

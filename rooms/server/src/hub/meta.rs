@@ -21,9 +21,9 @@ impl Meta {
         lock(&self.0).get(key).cloned()
     }
 
-    /// Whether the value of this name is this one.
+    /// Whether the value of this name is this one; one that is not there is `null`.
     pub(crate) fn is(&self, key: &str, value: &Value) -> bool {
-        lock(&self.0).get(key) == Some(value)
+        lock(&self.0).get(key).unwrap_or(&Value::Null) == value
     }
 }
 
@@ -36,9 +36,10 @@ mod tests {
     #[test]
     fn a_value_is_another_if_its_kind_is() {
         let meta = Meta::default();
-        assert!(!meta.is("n", &Value::Null), "a value that is not there is none");
+        assert!(meta.is("n", &Value::Null), "a value that is not there");
         assert_eq!(meta.set("n", json!(1)), None);
         assert!(meta.is("n", &json!(1)) && !meta.is("n", &json!("1")) && !meta.is("m", &json!(1)));
+        assert!(!meta.is("n", &Value::Null));
         assert_eq!(meta.set("n", json!("x")), Some(json!(1)));
         assert_eq!(meta.get("n"), Some(json!("x")));
     }

@@ -245,9 +245,9 @@ impl Inside {
         audience: Audience<'_>,
         packets: &Packets<'_, C>,
     ) -> Vec<Arc<dyn Voice>> {
-        if let Audience::Those(holds) = audience {
+        if let Audience::But(_) | Audience::WithMeta(..) | Audience::Those(_) = audience {
             // A voice may be one member's own, and does not speak for nothing.
-            let told = self.members.values().filter(|member| holds(member));
+            let told = self.members.values().filter(|member| audience.includes(member));
             let missing = told.map(|member| member.voice()).filter(|voice| !packets.has(voice));
             let distinct: IndexMap<_, _> = missing.map(|voice| (key(voice), voice)).collect();
             return distinct.into_values().cloned().collect();

@@ -160,6 +160,32 @@ async fn what_ended_the_original_ends_nothing_here() {
 }
 
 #[tokio::test]
+async fn many_clients_that_vanish_at_once_harm_nobody() {
+    let handler = telling_ids().on_connect(async |conn: Conn| Ok(conn.join("lobby")?));
+    let app = App::serving(handler).await;
+    let (mut watcher, id) = app.known().await;
+    for _ in 0..3 {
+        let mut crowd = Vec::new();
+        for _ in 0..50 {
+            crowd.push(app.join().await);
+        }
+        assert_eq!(app.clients.broadcast("lobby", "hi"), 51);
+        watcher.expect("hi").await;
+        drop(crowd);
+        // Some are gone by now, and some are not.
+        app.clients.broadcast("lobby", "hi");
+        app.clients.broadcast_to_all("hi");
+        watcher.expect("hi").await;
+        watcher.expect("hi").await;
+    }
+    watcher.say("id").await;
+    watcher.expect(&id).await;
+    watcher.abort();
+    app.rooms.close().await;
+    assert_eq!((app.rooms.rooms(), app.rooms.connections(), app.clients.ids().len()), (0, 0, 0));
+}
+
+#[tokio::test]
 async fn a_panic_in_a_handler_ends_its_connection_and_no_other() {
     let panics = async |_, _| panic!("on purpose");
     let app = App::serving(telling_ids().on("panic", panics).unwrap()).await;

@@ -11,7 +11,7 @@ use wscengine_rooms_protocol::room::{Data, Message};
 
 use super::voice::SharedVoice;
 use super::{Conn, SendError};
-use crate::hub::{Audience, Content, Crowd, Hub, Member, Native, ROOT, Voice, When};
+use crate::hub::{Audience, Content, Crowd, Hub, Native, ROOT, Voice, When};
 
 /// What the connections of an application have in common.
 pub(super) struct Common {
@@ -44,8 +44,8 @@ impl Common {
 /// All clients of a [`Grows`](super::Grows): the pool of groWs. A clone is another handle to the same clients.
 ///
 /// What is said to a room reaches members of all protocols; those of the others are told as
-/// [`wscengine_rooms_protocol::room`] says. Each function that sends gives the number of
-/// those who were told: in whose queue it is.
+/// [`wscengine_rooms_protocol::room`] says. Each function that sends gives the number of those on this server who
+/// were told: in whose queue it is.
 ///
 /// # Examples
 /// An application that tells all its clients something from outside of a handler:
@@ -191,13 +191,13 @@ impl Clients {
         self.common.crowd.ids()
     }
 
-    /// The ids of the clients whose metadata has this value under this name, in no order; `null` is for those
-    /// that have none.
+    /// The ids of the clients of this server whose metadata has this value under this name, in no order; `null`
+    /// is for those that have none.
     #[must_use]
     pub fn ids_by_meta(&self, key: &str, value: impl Into<Value>) -> Vec<Arc<str>> {
         let value = value.into();
         let conns = self.common.crowd.conns();
-        let those = conns.iter().map(Conn::member).filter(|member| has(member, key, &value));
+        let those = conns.iter().map(Conn::member).filter(|member| member.meta().is(key, &value));
         those.map(|member| Arc::clone(member.id())).collect()
     }
 
@@ -207,7 +207,7 @@ impl Clients {
         self.common.hub.get().map_or_else(Vec::new, |hub| hub.ids_in(room))
     }
 
-    /// The client with this id.
+    /// The client with this id, if it is one of this server.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Conn> {
         self.common.crowd.get(id)
@@ -237,12 +237,8 @@ impl Clients {
         match to {
             To::Room(room) => hub.publish(room, Audience::Everyone, content),
             To::All => crowd.publish(Audience::Everyone, content),
-            To::Except(id) => {
-                crowd.publish(Audience::Those(&|member| &**member.id() != id), content)
-            }
-            To::ByMeta(key, value) => {
-                crowd.publish(Audience::Those(&|member| has(member, key, value)), content)
-            }
+            To::Except(id) => crowd.publish(Audience::But(id), content),
+            To::ByMeta(key, value) => crowd.publish(Audience::WithMeta(key, value), content),
             To::One(id) => {
                 let when = self.speaker.as_ref().map_or(When::Now, Conn::when);
                 usize::from(hub.tell(id, when, content))
@@ -264,12 +260,6 @@ impl<'a> To<'a> {
             Self::All | Self::Except(_) | Self::ByMeta(..) => ("", ""),
         }
     }
-}
-
-/// Whether this value is with a connection; `null` is no value.
-fn has(member: &Member, key: &str, value: &Value) -> bool {
-    let meta = member.meta();
-    meta.is(key, value) || value.is_null() && meta.get(key).is_none()
 }
 
 impl fmt::Debug for Clients {

@@ -19,12 +19,14 @@ use crate::config::Config;
 use crate::connection::Over;
 use crate::dialect::{Admission, Dialect, Incoming, Link, Pace, Work};
 use crate::handshake::HandshakeError;
-use crate::hub::{End, Profile, Voice};
+use crate::hub::{End, Everyone, Profile, Voice};
 use crate::ws::{Kind, close_code};
 
 /// A route with all that is for it.
 pub(crate) struct Endpoint {
     common: Arc<Common>,
+    /// The routes have one crowd: one of them tells of it.
+    is_first: bool,
     path: Path,
     handler: Arc<ClientHandler>,
     handshake: Option<Handshake>,
@@ -50,12 +52,13 @@ impl Endpoint {
         let common = Arc::clone(common);
         let (receive, send) = (receive.into(), send.into());
         let (pace, names) = (Config::default().pace(), Config::default().names());
-        Self { common, path, handler, handshake, receive, send, pace, names }
+        Self { common, is_first: false, path, handler, handshake, receive, send, pace, names }
     }
 
     /// With the limits of a server.
-    pub(super) fn limited(mut self, config: &Config) -> Self {
+    pub(super) fn limited(mut self, config: &Config, is_first: bool) -> Self {
         (self.pace, self.names) = (config.pace(), config.names());
+        self.is_first = is_first;
         self
     }
 
@@ -152,6 +155,10 @@ impl Dialect for Endpoint {
             return self.handle(conn, text).map_or(Work::Done, Work::Later);
         }
         Work::Later(Box::pin(receive(conn.clone(), text.to_owned())))
+    }
+
+    fn crowd(&self) -> Option<Everyone> {
+        self.is_first.then(|| self.common.crowd.everyone())
     }
 
     fn closed(&self, conn: &Conn, _: &Over) -> Work {

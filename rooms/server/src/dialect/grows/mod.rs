@@ -112,7 +112,8 @@ impl Grows {
     /// The routes as parts of a server.
     pub(crate) fn endpoints(self, hub: &Arc<Hub>, config: &Config) -> Vec<Endpoint> {
         self.common.set_hub(hub);
-        self.endpoints.into_iter().map(|endpoint| endpoint.limited(config)).collect()
+        let endpoints = self.endpoints.into_iter().enumerate();
+        endpoints.map(|(at, endpoint)| endpoint.limited(config, at == 0)).collect()
     }
 }
 
