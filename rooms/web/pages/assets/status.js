@@ -5,82 +5,120 @@ import { h, sync, write } from './dom.js';
 const EVERY = 2000;
 const TIMEOUT = 5000;
 const SAMPLES = 60;
+/** A node that has not answered for so long may be gone. */
+const STALE = 15_000;
+const LISTED = 20;
+const RATES = ['messages_in', 'messages_out', 'bytes_in', 'bytes_out'];
 const [WIDTH, HEIGHT] = [600, 140];
 
 const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat();
 const rough = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
-let before = null;
+/** The last answer of each node: behind a proxy now one answers, now another. */
+const answers = new Map();
 const rates = [];
 
 async function ask() {
   try {
     const response = await fetch('status.json', { signal: AbortSignal.timeout(TIMEOUT) });
     if (!response.ok) throw new Error(`status ${response.status}`);
-    show(await response.json());
+    take(await response.json());
+    show();
   } catch {
     $('health').dataset.state = 'bad';
     write($('health'), 'The server does not answer');
-    before = null;
+    answers.clear();
   }
   setTimeout(ask, document.visibilityState === 'hidden' ? 5 * EVERY : EVERY);
 }
 
-function show(now) {
-  const [node] = now.nodes;
-  const total = (name) => now.protocols.reduce((sum, protocol) => sum + protocol[name], 0);
-  const rate = rateSince(before, now);
-  const isDraining = now.nodes.some(({ state }) => state !== 'serving');
+/** A node says first how it is itself, then what it has heard of the others. */
+function take(status) {
+  const [{ name }] = status.nodes;
+  const before = answers.get(name);
+  answers.delete(name);
+  answers.set(name, { status, at: performance.now(), rate: rateSince(before?.status, status) ?? before?.rate });
+  for (const [other, { at }] of answers) if (performance.now() - at > STALE) answers.delete(other);
+}
+
+/** How much each counter of a node grew in a second, by protocol; null without an earlier answer. */
+function rateSince(before, status) {
+  const time = before ? status.nodes[0].uptime - before.nodes[0].uptime : 0;
+  // After a restart the counters begin anew, and so does the time.
+  if (time <= 0) return null;
+  const earlier = new Map(before.protocols.map((protocol) => [protocol.name, protocol]));
+  return (counter, protocol) => (protocol[counter] - (earlier.get(protocol.name)?.[counter] ?? 0)) / time;
+}
+
+function show() {
+  const protocols = byProtocol();
+  const total = (counter) => protocols.reduce((sum, protocol) => sum + protocol[counter], 0);
+  const rooms = byName(allAnswers().flatMap(({ status }) => status.rooms), (room, other) => { room.members += other.members; });
+  rooms.sort((a, b) => b.members - a.members);
+  const nodes = allNodes();
+  const isDraining = nodes.some(({ state }) => state === 'draining');
   $('health').dataset.state = isDraining ? 'wait' : 'good';
   write($('health'), isDraining ? 'Draining' : 'All is well');
   write($('connections'), whole.format(total('connections')));
   write($('connections-note'), `${rough.format(total('connections_total'))} in all`);
-  write($('rooms'), whole.format(now.rooms_total));
-  write($('rooms-note'), now.rooms[0] ? `largest: ${now.rooms[0].members} in ${now.rooms[0].name}` : '');
-  figure('in', rate, now, 'messages_in', 'bytes_in');
-  figure('out', rate, now, 'messages_out', 'bytes_out');
-  tables(now, rate);
-  if (rate) {
-    rates.push({ in: rate('messages_in'), out: rate('messages_out') });
-    rates.splice(0, rates.length - SAMPLES);
-    chart();
+  write($('rooms'), whole.format(Math.max(rooms.length, ...nodes.map((node) => node.rooms))));
+  write($('rooms-note'), rooms[0] ? `largest: ${rooms[0].members} in ${rooms[0].name}` : '');
+  tables(nodes, rooms, protocols);
+  if (!allAnswers().some(({ rate }) => rate)) return;
+  for (const way of ['in', 'out']) {
+    $(way).replaceChildren(`${rough.format(total(`messages_${way}_rate`))} `, h('small', {}, 'messages/s'));
+    write($(`${way}-note`), `${rough.format(total(`messages_${way}`))} in all, ${rough.format(total(`bytes_${way}_rate`))} B/s`);
   }
-  // After a restart the counters begin anew.
-  before = { ...now, node };
+  rates.push({ in: total('messages_in_rate'), out: total('messages_out_rate') });
+  rates.splice(0, rates.length - SAMPLES);
+  chart();
 }
 
-/** How much each counter grew in a second, of one protocol or of all; null without an earlier answer. */
-function rateSince(earlier, now) {
-  const time = earlier && earlier.node.name === now.nodes[0].name ? now.nodes[0].uptime - earlier.node.uptime : 0;
-  if (time <= 0) return null;
-  const value = (status, name, only) => status.protocols
-    .filter((protocol) => only === undefined || protocol.name === only)
-    .reduce((sum, protocol) => sum + protocol[name], 0);
-  return (name, only) => Math.max(0, (value(now, name, only) - value(earlier, name, only)) / time);
+function allAnswers() {
+  return [...answers.values()];
 }
 
-function figure(id, rate, now, messages, bytes) {
-  if (!rate) return;
-  const total = now.protocols.reduce((sum, protocol) => sum + protocol[messages], 0);
-  $(id).replaceChildren(`${rough.format(rate(messages))} `, h('small', {}, 'messages/s'));
-  write($(`${id}-note`), `${rough.format(total)} in all, ${rough.format(rate(bytes))} B/s`);
-}
-
-function tables(now, rate) {
-  const nodes = now.nodes.map((node) => ({
-    key: node.name,
-    cells: [node.name, node.state, duration(node.uptime), whole.format(node.connections), whole.format(node.rooms)],
+/** What the nodes count, added up, with the rates. */
+function byProtocol() {
+  const each = allAnswers().flatMap(({ status, rate }) => status.protocols.map((protocol) => {
+    const rates = RATES.map((counter) => [`${counter}_rate`, rate ? rate(counter, protocol) : 0]);
+    return { ...protocol, ...Object.fromEntries(rates) };
   }));
-  const rooms = now.rooms.map(({ name, members }) => ({ key: name, cells: [name || '(no name)', whole.format(members)] }));
-  const protocols = now.protocols.map((protocol) => {
-    const each = (name) => (rate ? rough.format(rate(name, protocol.name)) : '–');
-    const { name, connections, dropped, too_slow } = protocol;
-    return { key: name, cells: [name, whole.format(connections), each('messages_in'), each('messages_out'), whole.format(dropped), whole.format(too_slow)] };
+  return byName(each, (sum, other) => {
+    for (const [counter, value] of Object.entries(other)) if (counter !== 'name') sum[counter] += value;
   });
-  rows($('nodes'), nodes, 2);
-  rows($('room-list'), rooms, 1);
-  rows($('protocols'), protocols, 1);
+}
+
+/** Every node as it says itself, or as the last one that answered has heard of it. */
+function allNodes() {
+  const own = new Map(allAnswers().map(({ status }) => [status.nodes[0].name, status.nodes[0]]));
+  const heard = allAnswers().at(-1)?.status.nodes ?? [];
+  return heard.map((node) => own.get(node.name) ?? node).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** One of each name. */
+function byName(items, add) {
+  const all = new Map();
+  for (const item of items) {
+    if (all.has(item.name)) add(all.get(item.name), item);
+    else all.set(item.name, { ...item });
+  }
+  return [...all.values()];
+}
+
+function tables(nodes, rooms, protocols) {
+  const known = (value, text) => (value === undefined ? '–' : text(value));
+  rows($('nodes'), nodes.map((node) => ({
+    key: node.name,
+    cells: [node.name, node.state, known(node.uptime, duration), whole.format(node.connections), known(node.rooms, whole.format)],
+  })), 2);
+  rows($('room-list'), rooms.slice(0, LISTED).map(({ name, members }) => ({ key: name, cells: [name || '(no name)', whole.format(members)] })), 1);
+  rows($('protocols'), protocols.map((protocol) => {
+    const { name, connections, dropped, too_slow: tooSlow } = protocol;
+    const counts = [connections, protocol.messages_in_rate, protocol.messages_out_rate, dropped, tooSlow];
+    return { key: name, cells: [name, ...counts.map((count) => rough.format(count))] };
+  }), 1);
   $('no-rooms').hidden = rooms.length > 0;
 }
 
