@@ -9,6 +9,7 @@ mod peer;
 mod api;
 mod by_hand;
 mod defects;
+mod deflate;
 mod exchanges;
 mod life;
 mod options;

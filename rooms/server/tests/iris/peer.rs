@@ -88,21 +88,28 @@ impl Notes {
 
 /// The head of the answer to a request.
 pub(crate) async fn head(addr: SocketAddr, request: &str) -> String {
-    Deaf::ask(addr, request).await.head
+    Raw::ask(addr, request).await.head
 }
 
-/// A client that answers nothing.
-pub(crate) struct Deaf {
+/// A client of which nothing is done by itself: it answers nothing, and its frames are made by hand.
+pub(crate) struct Raw {
     stream: TcpStream,
-    head: String,
+    pub(crate) head: String,
 }
 
-impl Deaf {
-    /// On `/ws`.
-    pub(crate) async fn connect(addr: SocketAddr) -> Self {
-        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13";
-        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket";
-        Self::ask(addr, &format!("GET /ws HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n{key}\r\n\r\n")).await
+/// Leaves what it covers as it is.
+const MASK: [u8; 4] = [0; 4];
+
+impl Raw {
+    /// On `/ws`, with these lines in its handshake.
+    pub(crate) async fn connect(addr: SocketAddr, lines: &[&str]) -> Self {
+        let mut request = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n".to_owned();
+        request += "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        request += "Sec-WebSocket-Version: 13\r\n";
+        for line in lines {
+            request += &format!("{line}\r\n");
+        }
+        Self::ask(addr, &(request + "\r\n")).await
     }
 
     async fn ask(addr: SocketAddr, request: &str) -> Self {
@@ -115,24 +122,32 @@ impl Deaf {
         Self { stream, head: String::from_utf8(head).unwrap() }
     }
 
-    /// All that comes behind the answer, up to the close frame.
-    pub(crate) async fn frames(mut self) -> Vec<u8> {
-        let mut frames = Vec::new();
-        loop {
-            let [first, len] = [self.byte().await, self.byte().await];
-            assert!(len < 126, "none of the tests needs more");
-            frames.extend([first, len]);
-            for _ in 0..len {
-                let byte = self.byte().await;
-                frames.push(byte);
-            }
-            if first == 0x88 {
-                return frames;
+    /// Sends a frame with this first byte.
+    pub(crate) async fn send(&mut self, first: u8, payload: &[u8]) {
+        let mut frame = vec![first];
+        match payload.len() {
+            len @ 0..126 => frame.push(0x80 | len as u8),
+            len => {
+                frame.push(0xfe);
+                frame.extend(
+                    u16::try_from(len).expect("none of the tests needs more").to_be_bytes(),
+                );
             }
         }
+        frame.extend(MASK);
+        frame.extend(payload);
+        self.stream.write_all(&frame).await.unwrap();
     }
 
-    async fn byte(&mut self) -> u8 {
-        timeout(HANG, self.stream.read_u8()).await.expect("no hang").expect("another byte")
+    /// The first byte of the next frame, and its payload.
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
+        let reading = async {
+            let (first, len) = (self.stream.read_u8().await?, self.stream.read_u8().await?);
+            let len = if len < 126 { u16::from(len) } else { self.stream.read_u16().await? };
+            let mut payload = vec![0; len.into()];
+            self.stream.read_exact(&mut payload).await?;
+            std::io::Result::Ok((first, payload))
+        };
+        timeout(HANG, reading).await.expect("no hang").expect("another frame")
     }
 }
