@@ -57,6 +57,7 @@ async fn a_handler_gets_connection_and_content_and_its_answer_goes_to_the_sender
             let calls = calls.clone();
             async move {
                 let (id, token) = (conn.id().to_owned(), conn.token().to_owned());
+                assert!(!format!("{conn:?}").contains(&token), "it is a secret");
                 calls.send((id, token, conn.channels(), content))?;
                 Ok(Some(Message::new("told", "you")?))
             }

@@ -1,5 +1,6 @@
 //! A connection, as handlers use it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,12 +15,11 @@ use crate::hub::When;
 /// same connection, to be kept as long as one likes: what is sent after its end goes nowhere.
 ///
 /// Nothing here waits, and everything may be called at once from any number of tasks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Conn {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     link: Link,
     channels: Arc<Channels>,
@@ -98,6 +98,7 @@ impl Conn {
         self.inner.link.member.ending().is_some()
     }
 
+    /// Before each message of the client.
     pub(super) fn set_followed(&self, when: When) {
         self.inner.followed.store(when == When::Joined, Ordering::Relaxed);
     }
@@ -114,5 +115,12 @@ impl Conn {
     pub(super) fn refuse(&self, refusal: Refusal) {
         let frame = refusal.frame();
         self.link().member.push(&voice::packet(frame.command, frame.content));
+    }
+}
+
+impl fmt::Debug for Conn {
+    /// Without the token, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("id", &self.id()).finish_non_exhaustive()
     }
 }
