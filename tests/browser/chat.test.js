@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { expect } from './expect.js';
-import { Browser, GONE, Server, assertUnharmed } from './harness.js';
+import { Browser, GONE, Server, assertAccessible, assertUnharmed } from './harness.js';
 import { Person } from './person.js';
 import { Stranger } from './stranger.js';
 
@@ -161,9 +161,9 @@ test('who looks away is away, and who renames himself has another name everywher
     document.dispatchEvent(new Event('visibilitychange'));
   }, state);
   await looks('hidden');
-  await ada.page.getByRole('button', { name: 'Ben, away' }).waitFor();
+  await ada.page.getByRole('button', { name: 'Ben away – write' }).waitFor();
   await looks('visible');
-  await ada.page.getByRole('button', { name: 'Ben: write' }).waitFor();
+  await ada.page.getByRole('button', { name: 'Ben – write' }).waitFor();
   await ben.page.getByRole('button', { name: 'Change name' }).click();
   await ben.page.locator('#who-name').fill('Benjamin');
   await ben.page.keyboard.press('Enter');
@@ -208,6 +208,32 @@ test('on a phone the lists are drawers, and nothing is wider than the screen', a
   assert.ok((await widest()) <= 390);
   assertUnharmed(page);
 });
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`the pages keep the rules for accessible pages, ${colorScheme}, also without a connection`, async () => {
+    const options = { colorScheme, bypassCSP: true, reducedMotion: 'reduce' };
+    const ben = await Person.arrives(browser, server, 'Ben');
+    const ada = await Person.arrives(browser, server, 'Ada', 'lobby', options);
+    const { page } = ada;
+    await ada.says('see https://example.com/');
+    await ben.says('I see');
+    await ada.reads('see https://example.com/', 'I see');
+    await assertAccessible(page);
+    await page.setViewportSize(PHONE.viewport);
+    await page.getByRole('button', { name: 'Rooms and direct messages' }).click();
+    await assertAccessible(page);
+    await page.keyboard.press('Escape');
+    await server.kill();
+    await page.locator('#connection[data-state=waiting]').waitFor();
+    await ada.says('waits');
+    await assertAccessible(page);
+    await server.start();
+    const status = await browser.page(options);
+    await status.goto(`${server.url}status`);
+    await status.getByText('All is well').waitFor();
+    await assertAccessible(status);
+  });
+}
 
 test('the theme is the system\'s until one is chosen, and stays chosen', async () => {
   const { page } = await Person.arrives(browser, server, 'Ada', 'lobby', { colorScheme: 'dark' });

@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 
 const root = new URL('../..', import.meta.url).pathname;
 // Installed by ./set-up; not beside this file, which is why import would not find it.
-const { chromium } = createRequire(join(root, 'tests/.cache/browser/'))('playwright-core');
+const installed = createRequire(join(root, 'tests/.cache/browser/'));
+const { chromium } = installed('playwright-core');
 
 /** Nothing here waits for a time: this only turns a hang into a failure. */
 export const HANG = 30_000;
@@ -96,6 +97,16 @@ function watched(page) {
   });
   page.on('request', (request) => page.hosts.add(new URL(request.url()).host));
   return page;
+}
+
+/** Nothing that the rules of axe-core find; for a page made with `bypassCSP`, since it runs a script in there. */
+export async function assertAccessible(page) {
+  await page.addScriptTag({ path: installed.resolve('axe-core/axe.min.js') });
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
+  });
+  assert.deepEqual(found, []);
 }
 
 /** Nothing went wrong; that a server is gone for a while is told by the browser itself, and expected where said. */

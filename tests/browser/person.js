@@ -36,7 +36,7 @@ export class Person {
   }
 
   async opensDirect(name) {
-    await this.page.getByRole('button', { name: `${name}: write a direct message` }).click();
+    await this.page.getByRole('button', { name: `${name} – write a direct message` }).click();
   }
 
   async opens(title) {

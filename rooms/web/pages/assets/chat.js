@@ -102,8 +102,8 @@ function showPeople() {
     const holder = person.isSelf ? item : item.firstChild;
     const note = person.isSelf ? 'you' : person.isAway ? 'away' : undefined;
     const name = h('span', { class: 'grow' }, h('span', { class: 'name' }, person.name), ...(note ? [h('small', {}, note)] : []));
+    if (!person.isSelf) name.append(h('span', { class: 'hidden' }, ' – write a direct message'));
     holder.replaceChildren(avatar(person, presence(person)), name);
-    if (!person.isSelf) holder.setAttribute('aria-label', `${person.name}${note ? `, ${note}` : ''}: write a direct message`);
   };
   $('people').classList.toggle('unsure', chat.status.state !== 'open');
   sync($('people'), people, ({ id, isSelf }) => (isSelf ? 'self' : id), row, update);
