@@ -1,15 +1,19 @@
 'use strict';
-// A client of the wsrooms protocol on npm `ws`: node rooms_client.js URL
-// It prints each message as one JSON object for a line, and sends what the lines on its input say: {room, name, dst,
-// payload}, or {close: CODE}.
+// A client of the rooms on npm `ws`: node rooms_client.js URL [COOKIE]
+// It prints each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
+// fields of wsrooms. It sends what the lines on its input say: {room, name, dst, payload} in wsrooms, {text: TEXT},
+// {hex: BYTES}, or {close: CODE}.
 
 const readline = require('readline');
 const WebSocket = require('ws');
 
-const socket = new WebSocket(process.argv[2]);
+const [url, cookie] = process.argv.slice(2);
+const socket = new WebSocket(url, { headers: cookie === undefined ? {} : { Cookie: cookie } });
 const report = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
 socket.on('message', (data, isBinary) => {
+  const hex = data.toString('hex');
+  if (!isBinary) return report('message', { hex, binary: false });
   const fields = [];
   for (let at = 0; at < data.length; ) {
     const end = at + 4 + data.readUInt32BE(at);
@@ -17,14 +21,18 @@ socket.on('message', (data, isBinary) => {
     at = end;
   }
   const [room, name, dst, src, payload] = fields;
-  report('message', { room, name, dst, src, payload, binary: isBinary });
+  report('message', { room, name, dst, src, payload, hex, binary: true });
 });
 socket.on('close', (code) => report('close', { code }));
 socket.on('error', (error) => report('error', { text: String(error) }));
 
-readline.createInterface({ input: process.stdin }).on('line', (line) => {
-  const { room, name, dst, payload, close } = JSON.parse(line);
+socket.on('open', () => readline.createInterface({ input: process.stdin }).on('line', obey));
+
+function obey(line) {
+  const { room, name, dst, payload, text, hex, close } = JSON.parse(line);
   if (close !== undefined) return socket.close(close);
+  if (text !== undefined) return socket.send(text);
+  if (hex !== undefined) return socket.send(Buffer.from(hex, 'hex'));
   const fields = [room, name, dst, '', payload].map((field) => Buffer.from(field));
   const parts = fields.flatMap((field) => {
     const length = Buffer.alloc(4);
@@ -32,4 +40,4 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     return [length, field];
   });
   socket.send(Buffer.concat(parts));
-});
+}

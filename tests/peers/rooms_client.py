@@ -1,7 +1,8 @@
-"""A client of the wsrooms protocol on `websockets`: rooms_client.py URL
+"""A client of the rooms on `websockets`: rooms_client.py URL [COOKIE]
 
-It prints each message as one JSON object for a line, and sends what the lines on its input say: {room, name, dst,
-payload}, or {close: CODE}.
+It prints each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
+fields of wsrooms. It sends what the lines on its input say: {room, name, dst, payload} in wsrooms, {text: TEXT},
+{hex: BYTES}, or {close: CODE}.
 """
 
 import asyncio
@@ -25,6 +26,10 @@ def decode(message):
 
 
 def encode(command):
+    if "text" in command:
+        return command["text"]
+    if "hex" in command:
+        return bytes.fromhex(command["hex"])
     fields = [command["room"], command["name"], command["dst"], "", command["payload"]]
     fields = [field.encode() for field in fields]
     return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
@@ -41,11 +46,15 @@ async def obey(socket):
 
 
 async def main():
-    async with connect(sys.argv[1]) as socket:
+    url, *cookie = sys.argv[1:]
+    headers = {"Cookie": cookie[0]} if cookie else {}
+    async with connect(url, additional_headers=headers) as socket:
         obeying = asyncio.create_task(obey(socket))
         async for message in socket:
-            binary = isinstance(message, bytes)
-            report("message", binary=binary, **decode(message if binary else message.encode()))
+            if isinstance(message, bytes):
+                report("message", binary=True, hex=message.hex(), **decode(message))
+            else:
+                report("message", binary=False, hex=message.encode().hex())
         report("close", code=socket.close_code)
         obeying.cancel()
 

@@ -9,6 +9,7 @@
 
 mod adapter;
 mod client;
+mod dialects;
 pub mod proxy;
 mod raw;
 mod spans;
@@ -16,6 +17,7 @@ mod tls;
 
 pub use adapter::{Adapter, Sockudo, Tungstenite};
 pub use client::{Event, Events, Reporter, builder, open, within};
+pub use dialects::{Dialect, Said};
 pub use proxy::Proxy;
 pub use raw::{Frame, Opening, RawConnection, RawServer, frame};
 pub use spans::{Recorded, Spans};

@@ -10,6 +10,7 @@
 )]
 
 mod deflate;
+mod dialects;
 mod environment;
 mod forwards;
 mod fronts;

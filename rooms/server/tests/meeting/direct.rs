@@ -56,7 +56,7 @@ async fn who_joins_the_id_of_another_hears_nothing_that_is_meant_for_it() {
     let mut party = Party::meet().await;
     for victim in 0..party.members.len() {
         let id = party.members[victim].id.clone();
-        for kind in [Kind::Wsrooms, Kind::Iris, Kind::Gowsal] {
+        for kind in [Kind::Wsrooms, Kind::Grows, Kind::Iris, Kind::Gowsal] {
             let mut listener = Member::connect(party.addr, kind).await;
             if kind == Kind::Wsrooms {
                 party.are_told("root", "new_member", &listener.id).await;

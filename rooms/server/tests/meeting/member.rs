@@ -12,7 +12,6 @@ use crate::common::Talker;
 pub(crate) const ROOM: &str = "test";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "groWs is not there yet")]
 pub(crate) enum Kind {
     Wsrooms,
     Grows,
@@ -22,7 +21,8 @@ pub(crate) enum Kind {
     Easy,
 }
 
-pub(crate) const KINDS: [Kind; 4] = [Kind::Wsrooms, Kind::Iris, Kind::Gowsal, Kind::Easy];
+pub(crate) const KINDS: [Kind; 5] =
+    [Kind::Wsrooms, Kind::Grows, Kind::Iris, Kind::Gowsal, Kind::Easy];
 
 impl Kind {
     fn path(self) -> &'static str {
@@ -59,7 +59,7 @@ impl Kind {
         let plain = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
         match self {
             Self::Wsrooms => said(ROOM, event, "", sender, plain),
-            Self::Grows => Ws::text(format!(r#"{{"event":"{event}","data":{data}}}"#)),
+            Self::Grows => Ws::text(format!(r#"{{"event":"{event}","data":{}}}"#, escaped(data))),
             Self::Easy => Ws::text(format!("{event}: {plain}")),
             Self::Iris | Self::Gowsal => {
                 let digit = match data {
@@ -72,6 +72,13 @@ impl Kind {
             }
         }
     }
+}
+
+/// Text with the escapes of the original's JSON writer. Other JSON stays as it was written.
+fn escaped(data: &Value) -> String {
+    let escapes = [("<", r"\u003c"), (">", r"\u003e"), ("&", r"\u0026")];
+    let escapes = if data.is_string() { &escapes[..] } else { &[] };
+    escapes.iter().fold(data.to_string(), |text, (from, to)| text.replace(from, to))
 }
 
 /// A wsrooms message.

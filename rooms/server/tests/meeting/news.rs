@@ -16,7 +16,7 @@ async fn members_of_every_kind_are_listed_and_announced_to_wsrooms_members_alone
 #[tokio::test]
 async fn who_leaves_is_told_of_whatever_its_kind_and_hears_nothing_more() {
     let mut party = Party::meet().await;
-    for kind in [Kind::Iris, Kind::Gowsal, Kind::Wsrooms] {
+    for kind in [Kind::Grows, Kind::Iris, Kind::Gowsal, Kind::Wsrooms] {
         let at = party.members.iter().rposition(|member| member.kind == kind).unwrap();
         let mut leaver = party.members.remove(at);
         leaver.leave(ROOM).await;
@@ -41,7 +41,7 @@ async fn who_leaves_is_told_of_whatever_its_kind_and_hears_nothing_more() {
 #[tokio::test]
 async fn who_disconnects_is_told_of_whatever_its_kind() {
     let mut party = Party::meet().await;
-    for kind in [Kind::Easy, Kind::Gowsal, Kind::Iris] {
+    for kind in [Kind::Easy, Kind::Gowsal, Kind::Iris, Kind::Grows] {
         let at = party.members.iter().rposition(|member| member.kind == kind).unwrap();
         let gone = party.members.remove(at);
         gone.talker.abort();
@@ -60,7 +60,7 @@ async fn nobody_but_wsrooms_clients_is_put_into_root() {
     expected.sort_unstable();
     assert_eq!(newcomer.join("root").await, Some(expected));
     // Who is told to join it, does.
-    let grows = party.members.iter_mut().find(|member| member.kind == Kind::Iris).unwrap();
+    let grows = party.members.iter_mut().find(|member| member.kind == Kind::Grows).unwrap();
     grows.join("root").await;
     let id = grows.id.clone();
     party.are_told("root", "new_member", &id).await;

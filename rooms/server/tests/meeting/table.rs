@@ -6,7 +6,7 @@ use crate::member::{ROOM, said};
 use crate::party::Party;
 
 fn texts() -> Vec<Value> {
-    ["hi", "", " ", "a;b: c", "123", "true", "null", "{\"a\":1}", "grüße 😀", "line\nend"]
+    ["hi", "", " ", "a;b: c", "123", "true", "null", "{\"a\":1}", "<b>&", "grüße 😀", "line\nend"]
         .map(Value::from)
         .to_vec()
 }

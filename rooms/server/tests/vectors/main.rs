@@ -57,3 +57,8 @@ async fn the_program_answers_go_easy_clients_as_recorded_or_recommended() {
 async fn the_program_answers_iris_clients_as_recorded_or_recommended() {
     play_all("iris").await;
 }
+
+#[tokio::test]
+async fn the_program_answers_grows_clients_as_recorded_or_recommended() {
+    play_all("groWs").await;
+}

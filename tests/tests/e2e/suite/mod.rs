@@ -2,6 +2,7 @@
 
 mod adapter_defects;
 mod closes;
+mod dialects;
 mod echo;
 mod frames;
 mod handshakes;

@@ -49,11 +49,16 @@ impl Server {
 
     /// Starts a client of the rooms at this URL with the same library.
     pub(crate) fn rooms_client(self, url: &str) -> Peer {
+        self.rooms_client_with(url, None)
+    }
+
+    /// The same, with a cookie.
+    pub(crate) fn rooms_client_with(self, url: &str, cookie: Option<&str>) -> Peer {
         let mut command = match self {
             Self::Ws => self.command("rooms_client.js"),
             Self::Websockets => self.command("rooms_client.py"),
         };
-        command.arg(url);
+        command.arg(url).args(cookie);
         Peer::run(command, Ipv4Addr::LOCALHOST)
     }
 
