@@ -1,6 +1,6 @@
 'use strict';
 // A client of the rooms on npm `ws`: node rooms_client.js URL [COOKIE]
-// It prints each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
+// It prints which extensions are agreed to, then each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
 // fields of wsrooms. It sends what the lines on its input say: {room, name, dst, payload} in wsrooms, {text: TEXT},
 // {hex: BYTES}, or {close: CODE}.
 
@@ -8,7 +8,9 @@ const readline = require('readline');
 const WebSocket = require('ws');
 
 const [url, cookie] = process.argv.slice(2);
-const socket = new WebSocket(url, { headers: cookie === undefined ? {} : { Cookie: cookie } });
+const headers = cookie === undefined ? {} : { Cookie: cookie };
+// Compressed, where the server agrees, whatever their size.
+const socket = new WebSocket(url, { headers, perMessageDeflate: { threshold: 0 } });
 const report = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
 socket.on('message', (data, isBinary) => {
@@ -26,6 +28,7 @@ socket.on('message', (data, isBinary) => {
 socket.on('close', (code) => report('close', { code }));
 socket.on('error', (error) => report('error', { text: String(error) }));
 
+socket.on('open', () => report('open', { extensions: socket.extensions }));
 socket.on('open', () => readline.createInterface({ input: process.stdin }).on('line', obey));
 
 function obey(line) {

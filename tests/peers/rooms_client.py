@@ -1,6 +1,6 @@
 """A client of the rooms on `websockets`: rooms_client.py URL [COOKIE]
 
-It prints each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
+It prints which extensions are agreed to, then each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
 fields of wsrooms. It sends what the lines on its input say: {room, name, dst, payload} in wsrooms, {text: TEXT},
 {hex: BYTES}, or {close: CODE}.
 """
@@ -49,6 +49,7 @@ async def main():
     url, *cookie = sys.argv[1:]
     headers = {"Cookie": cookie[0]} if cookie else {}
     async with connect(url, additional_headers=headers) as socket:
+        report("open", extensions=socket.response.headers.get("Sec-WebSocket-Extensions"))
         obeying = asyncio.create_task(obey(socket))
         async for message in socket:
             if isinstance(message, bytes):

@@ -15,6 +15,7 @@ mod environment;
 mod forwards;
 mod fronts;
 mod harness;
+mod iris;
 mod rooms;
 
 #[path = "."]

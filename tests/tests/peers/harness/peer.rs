@@ -62,6 +62,13 @@ impl Server {
         Peer::run(command, Ipv4Addr::LOCALHOST)
     }
 
+    /// Starts the client for browsers that is at `script` on node, for an iris endpoint.
+    pub(crate) fn iris_client(endpoint: &str, script: &str) -> Peer {
+        let mut command = Self::Ws.command("iris_client.js");
+        command.args([endpoint, script]);
+        Peer::run(command, Ipv4Addr::LOCALHOST)
+    }
+
     fn command(self, name: &str) -> Command {
         match self {
             Self::Ws => {
@@ -134,6 +141,11 @@ impl Peer {
             }
         })
         .await
+    }
+
+    /// How many events there are that nobody has asked for.
+    pub(crate) fn unread(&self) -> usize {
+        self.unread.len()
     }
 
     /// Waits until it has ended by itself. Events that nobody asked for are forgotten.
