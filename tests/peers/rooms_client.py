@@ -1,8 +1,8 @@
 """A client of the rooms on `websockets`: rooms_client.py URL [COOKIE]
 
-It prints which extensions are agreed to, then each message as one JSON object for a line, its bytes as `hex`, and those of a binary message also as the
-fields of wsrooms. It sends what the lines on its input say: {room, name, dst, payload} in wsrooms, {text: TEXT},
-{hex: BYTES}, or {close: CODE}.
+It prints which extensions are agreed to, then each message as one JSON object for a line, its bytes as `hex`, and
+those of a binary message also as the fields of wsrooms. It sends what the lines on its input say: {room, name, dst,
+payload} in wsrooms, {text: TEXT}, {hex: BYTES}, or {close: CODE}.
 """
 
 import asyncio
