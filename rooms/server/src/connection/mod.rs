@@ -82,7 +82,7 @@ struct Task<D: Dialect, S> {
     /// The socket takes no more for now.
     blocked: bool,
     /// What the last message has left to do.
-    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    work: Option<InHand>,
     patience: Patience,
     /// See [`Dialect::backlog`].
     backlog: Option<usize>,
@@ -92,6 +92,12 @@ struct Task<D: Dialect, S> {
     answer: Option<Packet>,
     /// Entered where something of interest happens, and not for each turn, which would cost more than the turn.
     span: Span,
+}
+
+/// What a message has left to do, in the span that it is handled in.
+struct InHand {
+    span: Span,
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// Takes the connection out of the hub, also when a handler panics.
@@ -143,7 +149,7 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
     if task.dialect.inflates(&task.conn) {
         task.input.set_inflates();
     }
-    task.work = task.span.in_scope(|| task.dialect.opened(&task.conn)).later();
+    task.work = task.span.in_scope(|| task.dialect.opened(&task.conn)).in_hand(&task.span);
     let over = task.run().await;
     task.say_goodbye(&over).await;
     drop(listed);
@@ -153,10 +159,10 @@ pub(crate) async fn serve<D: Dialect, S: Io>(
 }
 
 impl Work {
-    fn later(self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    fn in_hand(self, span: &Span) -> Option<InHand> {
         match self {
             Self::Done => None,
-            Self::Later(work) => Some(work),
+            Self::Later(work) => Some(InHand { span: span.clone(), work }),
         }
     }
 }
@@ -171,8 +177,8 @@ impl<D: Dialect, S: Io> Task<D, S> {
     /// connection for long.
     async fn say_goodbye(&mut self, over: &Over) {
         let close = self.patience.close;
-        if let Some(work) = self.work.take()
-            && timeout(close, work.instrument(self.span.clone())).await.is_err()
+        if let Some(InHand { span, work }) = self.work.take()
+            && timeout(close, work.instrument(span)).await.is_err()
         {
             tracing::warn!(parent: &self.span, "a handler outlives its connection, and is dropped");
         }
@@ -242,8 +248,8 @@ impl<D: Dialect, S: Io> Task<D, S> {
 
     /// Drives what the last message has left to do.
     fn work_is_done(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(work) = &mut self.work else { return true };
-        let is_done = self.span.in_scope(|| work.as_mut().poll(cx).is_ready());
+        let Some(InHand { span, work }) = &mut self.work else { return true };
+        let is_done = span.in_scope(|| work.as_mut().poll(cx).is_ready());
         if is_done {
             self.work = None;
         }
@@ -280,9 +286,12 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     share.left -= 1;
                     share.messages += 1;
                     let bytes = payload.len();
-                    let _message =
-                        tracing::debug_span!(parent: &*span, "rooms.message", bytes).entered();
-                    *work = dialect.received(conn, Incoming { kind, payload, followed }).later();
+                    let own = tracing::debug_span!(parent: &*span, "rooms.message", bytes);
+                    // Where nobody wants a span for each message, handlers are in that of the connection.
+                    let scope = if own.is_disabled() { &*span } else { &own };
+                    let message = Incoming { kind, payload, followed };
+                    let _entered = own.enter();
+                    *work = dialect.received(conn, message).in_hand(scope);
                     if work.is_some() {
                         return Ok(true);
                     }

@@ -12,6 +12,7 @@ mod rooms;
 mod spans;
 mod survey;
 mod tls;
+mod traces;
 mod wsrooms;
 
 use e2e::{Adapter, Events};
