@@ -29,10 +29,16 @@ pub(super) const AXUM: &str = "axum-naive";
 /// Ours, in its own protocol and in the least that a protocol can be.
 pub(super) const ROOMS: &str = "rooms-wsrooms";
 pub(super) const ROOMS_RAW: &str = "rooms-raw";
+/// Ours, in the other protocols.
+pub(super) const GROWS: &str = "rooms-grows";
+pub(super) const EASY: &str = "rooms-easy";
+pub(super) const IRIS: &str = "rooms-iris";
+/// What no server is below, beside which the originals were measured.
+pub(super) const FLOOR: &str = "floor";
 
-pub(super) const CONTESTANTS: [Contestant; 6] = [
+pub(super) const CONTESTANTS: [Contestant; 9] = [
     Contestant {
-        label: "floor",
+        label: FLOOR,
         about: "raw epoll, one thread, each message framed once, one write(2) for each member",
         path: "",
         protocol: "raw",
@@ -73,9 +79,34 @@ pub(super) const CONTESTANTS: [Contestant; 6] = [
         protocol: "raw",
         server: Server::Rooms,
     },
+    Contestant {
+        label: GROWS,
+        about: "rooms-server, protocol groWs",
+        path: "bench/grows",
+        protocol: "grows",
+        server: Server::Rooms,
+    },
+    Contestant {
+        label: EASY,
+        about: "rooms-server, protocol go-easy-websocket",
+        path: "bench/easy",
+        protocol: "easy",
+        server: Server::Rooms,
+    },
+    Contestant {
+        label: IRIS,
+        about: "rooms-server, protocol iris",
+        path: "bench/iris",
+        protocol: "iris",
+        server: Server::Rooms,
+    },
 ];
 
 impl Contestant {
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.server, Server::Rooms)
+    }
+
     /// Program and arguments; `None` if it is not there.
     pub(super) fn command(&self, addr: SocketAddrV4) -> anyhow::Result<Option<Vec<String>>> {
         let listen = addr.to_string();

@@ -3,6 +3,7 @@
 mod cases;
 mod contestant;
 pub(crate) mod icount;
+mod originals;
 mod server;
 mod table;
 mod verdict;
@@ -17,7 +18,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use self::cases::{CASES, Case};
-use self::contestant::{AXUM, CONTESTANTS, Contestant, ROOMS, ROOMS_RAW};
+use self::contestant::{AXUM, CONTESTANTS, Contestant};
 use self::server::{Server, free_address};
 
 /// A run that takes longer hangs.
@@ -125,7 +126,7 @@ pub(crate) fn cpus(list: &str) -> anyhow::Result<Vec<usize>> {
 fn chosen(args: &Args, cores: Cores) -> anyhow::Result<Vec<Contestant>> {
     let wanted = |contestant: &Contestant| {
         let named = args.only.iter().any(|name| contestant.label.starts_with(&name[..]));
-        let scales = [AXUM, ROOMS, ROOMS_RAW].contains(&contestant.label);
+        let scales = contestant.label == AXUM || contestant.is_ours();
         (named || args.only.is_empty()) && (cores == Cores::One || scales)
     };
     let mut chosen = Vec::new();
@@ -242,7 +243,11 @@ fn print(lines: &[Value]) -> Value {
             if cores == Cores::One { "" } else { "s" }
         );
         println!("{}\n### What is to be reached\n\n{verdicts}", table::tables(&of_it));
-        all[cores.name()] = judged;
+        let (compared, beside) = originals::compare(&of_it);
+        if !compared.is_empty() {
+            println!("### Beside the servers whose protocols these are\n\n{compared}");
+        }
+        all[cores.name()] = json!({ "reached": judged, "originals": beside });
     }
     json!({ "verdicts": all })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::contestant::{AXUM, ROOMS, ROOMS_RAW};
+use super::contestant::{AXUM, EASY, GROWS, IRIS, ROOMS, ROOMS_RAW};
 use super::table::median;
 
 /// One figure with its bounds: what is to be reached now, and what then.
@@ -42,6 +42,7 @@ use Bound::{AtLeast, AtMost};
 use Measure::{Field, TimesAxum};
 
 const CPU: &str = "cpu_us_per_delivery";
+const FAULTY: &str = "faulty runs";
 /// 12,000 messages/s to 100 members, but for what is in flight when the time is over.
 const IN_FULL: f64 = 12_000.0 * 100.0 * 0.995;
 
@@ -63,13 +64,13 @@ const RULES: [Rule; 24] = [
     rule("R6", "longest gap s", Field("longest_gap_s"), AtMost(0.1), 0.1),
     rule("R6", "slow member closed", Measure::SlowIsClosed, AtLeast(1.0), 1.0),
     rule("R6", "others cut", Field("others_cut"), AtMost(0.0), 0.0),
-    rule("R4", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R1", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R1-paced", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R1-open", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R2", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R3", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
-    rule("R5", "faulty runs", Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R4", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R1", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R1-paced", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R1-open", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R2", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R3", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
+    rule("R5", FAULTY, Measure::FaultyRuns, AtMost(0.0), 0.0),
 ];
 
 const fn rule(
@@ -92,44 +93,57 @@ enum Outcome {
     Beyond(f64),
 }
 
-/// A table of the rules, and the same as JSON.
+/// The columns: what is ours.
+const OURS: [&str; 5] = [ROOMS, ROOMS_RAW, GROWS, EASY, IRIS];
+
+/// A table of the rules, and the same as JSON. The bounds on CPU and latency are for wsrooms and raw; the other
+/// protocols are held to memory, fairness and to be without faults, and to their originals elsewhere.
 pub(super) fn judge(lines: &[&Value]) -> (String, Value) {
-    let mut table = format!(
-        "| row | figure | reach | then | {ROOMS} | holds | {ROOMS_RAW} | holds |\n|---|---|--:|--:|--:|---|--:|---|\n"
-    );
+    let mut table = String::from("| row | figure | reach | then |");
+    table.extend(OURS.map(|label| format!(" {label} | holds |")));
+    let _ = writeln!(table, "\n|---|---|--:|--:|{}", "--:|---|".repeat(OURS.len()));
     let mut all = Vec::new();
     for rule in RULES {
-        let ours = rule.outcome(lines, ROOMS);
-        let raw = rule.outcome(lines, ROOMS_RAW);
-        if (ours, raw) == (Outcome::NotMeasured, Outcome::NotMeasured) {
+        let outcomes = OURS.map(|label| rule.outcome(lines, label));
+        if outcomes.iter().all(|outcome| *outcome == Outcome::NotMeasured) {
             continue;
         }
         let (sign, reach) = match rule.bound {
             AtMost(bound) => ("<=", bound),
             AtLeast(bound) => (">=", bound),
         };
-        let _ = writeln!(
-            table,
-            "| {} | {} | {sign} {reach} | {sign} {} | {} | {} | {} | {} |",
-            rule.case,
-            rule.what,
-            rule.then,
-            ours.figure(),
-            ours.word(),
-            raw.figure(),
-            raw.word()
-        );
-        all.push(json!({
-            "case": rule.case, "figure": rule.what, "reach": format!("{sign} {reach}"), "then": rule.then,
-            ROOMS: { "figure": ours.number(), "holds": ours.word() },
-            ROOMS_RAW: { "figure": raw.number(), "holds": raw.word() },
-        }));
+        let Rule { case, what, then, .. } = rule;
+        let _ = write!(table, "| {case} | {what} | {sign} {reach} | {sign} {then} |");
+        let mut line = json!({
+            "case": case, "figure": what, "reach": format!("{sign} {reach}"), "then": then,
+        });
+        for (label, outcome) in OURS.into_iter().zip(outcomes) {
+            let _ = write!(table, " {} | {} |", outcome.figure(), outcome.word());
+            line[label] = json!({ "figure": outcome.number(), "holds": outcome.word() });
+        }
+        table.push('\n');
+        all.push(line);
     }
     (table, Value::Array(all))
 }
 
+/// The median of a figure over the runs of a contestant.
+pub(super) fn median_of(lines: &[&Value], case: &str, label: &str, field: &str) -> Option<f64> {
+    median(&runs(lines, case, label), field)
+}
+
 impl Rule {
+    /// Whether it is for this contestant.
+    fn is_for(&self, label: &str) -> bool {
+        let is_speed = matches!(self.case, "R1" | "R1-paced" | "R1-open" | "R2" | "R3")
+            || matches!(self.what, "joins/s" | "CPU us/cycle");
+        !is_speed || [ROOMS, ROOMS_RAW].contains(&label) || self.what == FAULTY
+    }
+
     fn outcome(&self, lines: &[&Value], label: &str) -> Outcome {
+        if !self.is_for(label) {
+            return Outcome::NotMeasured;
+        }
         let Some(figure) = self.figure(lines, label) else { return Outcome::NotMeasured };
         let holds = |bound: f64| match self.bound {
             AtMost(_) => figure <= bound,
