@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wscengine_rooms_protocol::Limits;
 
+use crate::broker::options::Redis;
 use crate::dialect::Pace;
 use crate::guard::Origins;
 use crate::hub::{HubLimits, QueueLimits, SlowClients};
@@ -50,6 +51,7 @@ pub struct Config {
     pub(crate) max_per_address: usize,
     pub(crate) messages_per_second: Option<u32>,
     pub(crate) handshake_timeout: Duration,
+    pub(crate) redis: Option<Redis>,
 }
 
 /// Which connections are cut, and after how many echoes.
@@ -224,6 +226,17 @@ impl Config {
         self
     }
 
+    /// Makes this server one node of several, all of which have this Redis. Default: it is alone.
+    ///
+    /// Rooms, direct messages and lists are then those of all nodes. A message reaches clients of other nodes at
+    /// most once, and those of one publisher in one room in their order. While Redis is away each node serves its
+    /// own clients.
+    #[must_use]
+    pub fn redis(mut self, redis: Redis) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
     /// Offers `/bench/wsrooms`, `/bench/easy`, `/bench/iris` and `/bench/raw`, for a load generator. Default: not.
     #[must_use]
     pub fn bench(mut self, offered: bool) -> Self {
@@ -283,6 +296,7 @@ impl Default for Config {
             max_per_address: usize::MAX,
             messages_per_second: None,
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            redis: None,
         }
     }
 }

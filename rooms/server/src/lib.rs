@@ -42,7 +42,6 @@
 //! ```
 
 mod app;
-#[allow(dead_code, unused_imports, reason = "used by what comes next")]
 mod broker;
 mod config;
 mod connection;
@@ -62,6 +61,7 @@ mod span;
 mod ws;
 
 pub use app::{App, router};
+pub use broker::options::{Node, Redis, RedisUrlError};
 pub use config::Config;
 pub use dialect::{easy, grows, iris, wsrooms};
 pub use guard::Origins;

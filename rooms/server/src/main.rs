@@ -68,7 +68,7 @@ async fn run(settings: &Settings) -> Result<(), Failure> {
     let tls = settings.tls()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listen = |source| Failure::Listen { addr: addr.to_owned(), source };
-    let mut server = Server::bind(addr, settings.config()).await.map_err(listen)?;
+    let mut server = Server::bind(addr, settings.config()?).await.map_err(listen)?;
     if let Some(tls) = tls {
         server = server.tls(tls);
     }

@@ -39,6 +39,20 @@ pub(crate) struct Meters {
     pub(crate) slow: IntCounter,
 }
 
+/// The instruments of the dealings with other nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokerMeters {
+    /// 1 while Redis is there.
+    pub(crate) up: IntGauge,
+    /// Nodes that live, this one too.
+    pub(crate) nodes: IntGauge,
+    pub(crate) connects: IntCounter,
+    pub(crate) published: IntCounter,
+    pub(crate) received: IntCounter,
+    /// Not published: Redis is away, refuses or is too slow.
+    pub(crate) dropped: IntCounter,
+}
+
 /// Why a request was refused before its upgrade.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
@@ -118,6 +132,32 @@ impl Metrics {
     pub(crate) fn by_protocol(&self) -> Vec<(String, Meters)> {
         let protocols = self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
         protocols.iter().map(|(name, meters)| (name.clone(), meters.clone())).collect()
+    }
+
+    /// Those of the dealings with other nodes, for a server that is to have some.
+    pub(crate) fn broker(&self) -> BrokerMeters {
+        self.register_broker().expect("the names are different and well formed")
+    }
+
+    fn register_broker(&self) -> Result<BrokerMeters, prometheus::Error> {
+        let opts = |name: &str, help: &str| Opts::new(format!("rooms_redis_{name}"), help);
+        let counter = |name, help| IntCounter::with_opts(opts(name, help));
+        let gauge = |name, help| IntGauge::with_opts(opts(name, help));
+        let meters = BrokerMeters {
+            up: gauge("up", "1 while Redis is there, 0 while this node is alone.")?,
+            nodes: gauge("nodes", "Nodes that live, this one included.")?,
+            connects: counter("connects_total", "Connections made to Redis.")?,
+            published: counter("published_total", "Messages published.")?,
+            received: counter("received_total", "Messages heard, own ones included.")?,
+            dropped: counter("dropped_total", "Messages that other nodes were not told.")?,
+        };
+        for gauge in [&meters.up, &meters.nodes] {
+            self.registry.register(Box::new(gauge.clone()))?;
+        }
+        for counter in [&meters.connects, &meters.published, &meters.received, &meters.dropped] {
+            self.registry.register(Box::new(counter.clone()))?;
+        }
+        Ok(meters)
     }
 
     pub(crate) fn refused(&self, why: Refused) {

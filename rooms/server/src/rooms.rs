@@ -17,6 +17,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::Span;
 
+use crate::broker::Broker;
+use crate::broker::options::Node;
+use crate::broker::redis::RedisBroker;
 use crate::config::Config;
 use crate::connection::{self, Patience, Tcp};
 use crate::dialect::easy::Easy;
@@ -67,10 +70,15 @@ impl Rooms {
     /// Rooms without connections. Of the options, those of the connections and rooms count.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let hub = Arc::new(Hub::new(config.hub()));
+        let metrics = Metrics::new();
+        let nodes = config
+            .redis
+            .clone()
+            .map(|redis| Arc::new(RedisBroker::new(redis, metrics.broker())) as Arc<dyn Broker>);
+        let hub = Arc::new(Hub::with_nodes(config.hub(), nodes));
+        hub.start();
         let drain = Drain::new(config.drain);
         let addresses = Addresses::new(config.max_per_address);
-        let metrics = Metrics::new();
         Self { shared: Arc::new(Shared { config, hub, drain, addresses, metrics }) }
     }
 
@@ -133,6 +141,12 @@ impl Rooms {
     #[must_use]
     pub fn members(&self, room: &str) -> Vec<Arc<str>> {
         self.shared.hub.ids_in(room)
+    }
+
+    /// The nodes that live, this one first; it is the only one without [`Config::redis`].
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Node> {
+        self.shared.hub.nodes()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -277,6 +291,7 @@ impl<D: Dialect> Endpoint<D> {
 
     /// Judges a request; the answer to one that may not come in.
     pub(crate) async fn check(self, request: Request) -> Result<Ready<D>, Response> {
+        self.rooms.shared.hub.start();
         let refuse = |why| self.rooms.shared.metrics.refused(why);
         let (mut parts, _) = request.into_parts();
         let place = self.rooms.let_in(&parts).map_err(|(why, status)| {

@@ -1,5 +1,6 @@
 //! What can be set from outside: by flags, then by the environment, then by a file.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,7 +13,7 @@ use clap::{Parser, ValueEnum};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
-use wscengine_rooms_server::{Config, Origins, SlowClients};
+use wscengine_rooms_server::{Config, Origins, Redis, RedisUrlError, SlowClients};
 
 const LISTEN: &str = "127.0.0.1:8080";
 const DRAIN: Duration = Duration::from_secs(5);
@@ -121,6 +122,18 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "ORIGIN", env = "ROOMS_SERVER_ORIGINS", value_delimiter = ',')]
     origins: Option<Vec<String>>,
 
+    /// A Redis, such as redis://:password@10.0.0.5:6379/0, through which several servers are one [default: none]
+    #[arg(long, value_name = "URL", env = "ROOMS_SERVER_REDIS", hide_env_values = true)]
+    redis: Option<Secret>,
+
+    /// The name of this server among them [default: a random one]
+    #[arg(long, value_name = "NAME", env = "ROOMS_SERVER_NODE")]
+    node: Option<String>,
+
+    /// Time after which one of them that is silent is taken for dead, the same for all [default: 10s]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_NODE_EXPIRY")]
+    node_expiry: Option<Time>,
+
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_THREADS")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -163,6 +176,25 @@ impl TryFrom<String> for Time {
     }
 }
 
+/// What is not to be shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// What happens to a client whose queue is full.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -195,6 +227,8 @@ pub(crate) enum SettingsError {
     Pem { path: PathBuf, source: rustls::pki_types::pem::Error },
     #[error("--tls-cert and --tls-key belong together")]
     HalfTls,
+    #[error("--redis: {0}")]
+    Redis(#[from] RedisUrlError),
     #[error("the certificate or its key cannot be used: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -241,6 +275,9 @@ impl Settings {
             slow_clients: self.slow_clients.or(other.slow_clients),
             announce_root: self.announce_root.or(other.announce_root),
             origins: self.origins.or(other.origins),
+            redis: self.redis.or(other.redis),
+            node: self.node.or(other.node),
+            node_expiry: self.node_expiry.or(other.node_expiry),
             threads: self.threads.or(other.threads),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
@@ -253,7 +290,7 @@ impl Settings {
     }
 
     /// The options of the library.
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Result<Config, SettingsError> {
         let mut config =
             Config::default().bench(self.bench).drain(self.drain.map_or(DRAIN, Time::get));
         config = config.pages(self.pages.unwrap_or(true));
@@ -274,7 +311,20 @@ impl Settings {
         apply(set, self.slow_clients.map(Slow::policy), Config::slow_clients);
         apply(set, self.announce_root, Config::announce_root);
         apply(set, self.origins.as_deref().map(origins), Config::origins);
-        config
+        apply(set, self.redis()?, Config::redis);
+        Ok(config)
+    }
+
+    fn redis(&self) -> Result<Option<Redis>, SettingsError> {
+        let Some(Secret(url)) = &self.redis else { return Ok(None) };
+        let mut redis = Redis::new(url)?;
+        if let Some(node) = &self.node {
+            redis = redis.node(node.as_str());
+        }
+        if let Some(expiry) = self.node_expiry {
+            redis = redis.expiry(expiry.get());
+        }
+        Ok(Some(redis))
     }
 
     /// The configuration of TLS, if there is to be any.

@@ -1,7 +1,17 @@
 //! What the nodes of a server tell each other.
 //!
 //! A node delivers to its own clients by itself. A [`Broker`] takes what is said to the other nodes, and knows who
-//! is connected there. [`Local`] has no others; [`Redis`](redis) reaches them through a Redis server.
+//! is connected there. A hub without one is a node alone, and pays nothing for it; [`RedisBroker`](redis::RedisBroker) reaches
+//! others through a Redis server.
+
+pub(crate) mod echo;
+pub(crate) mod envelope;
+pub(crate) mod grows;
+pub(crate) mod options;
+pub(crate) mod presence;
+pub(crate) mod record;
+pub(crate) mod redis;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +19,15 @@ use std::sync::Arc;
 use serde_json::Value;
 use wscengine_rooms_protocol::room::Message;
 
-use crate::hub::{Native, Written};
+use crate::hub::{Hub, Native, Written};
+use options::Node;
 
 /// The other nodes, as one node sees them. Nothing here waits, and nothing calls back: most of it is called under
 /// the lock of a room, so that others hear of it in the order of that room.
 pub(crate) trait Broker: fmt::Debug + Send + Sync {
+    /// Begins, where a runtime is there to begin in; again: nothing.
+    fn start(&self, hub: &Arc<Hub>);
+
     /// Has it delivered by the other nodes.
     fn say(&self, said: &Said<'_>);
 
@@ -34,6 +48,12 @@ pub(crate) trait Broker: fmt::Debug + Send + Sync {
 
     /// Whether another node has this connection.
     fn knows(&self, id: &str) -> bool;
+
+    /// The name of this node.
+    fn name(&self) -> Arc<str>;
+
+    /// The other nodes, in no order.
+    fn others(&self) -> Vec<Node>;
 }
 
 /// Where somebody can be.
@@ -90,28 +110,4 @@ pub(crate) enum Wire {
     Own,
     /// In those of groWs where it has some, so that nodes of the original understand it.
     Grows,
-}
-
-/// One node alone: there is nobody to tell.
-#[derive(Debug, Default)]
-pub(crate) struct Local;
-
-impl Broker for Local {
-    fn say(&self, _: &Said<'_>) {}
-
-    fn came(&self, _: Place<'_>, _: &Arc<str>) {}
-
-    fn left(&self, _: Place<'_>, _: &Arc<str>) {}
-
-    fn opened(&self, _: &str) {}
-
-    fn closed(&self, _: &str) {}
-
-    fn ids_in(&self, _: Place<'_>) -> Vec<Arc<str>> {
-        Vec::new()
-    }
-
-    fn knows(&self, _: &str) -> bool {
-        false
-    }
 }

@@ -70,7 +70,7 @@ pub(crate) enum Audience<'a> {
     Everyone,
     /// All but the one with this id.
     But(&'a str),
-    /// Those for whom the application keeps this value under this name.
+    /// Those for whom the application keeps this value under this name; `null` is for those without one, too.
     WithMeta(&'a str, &'a Value),
     /// Those for whom this holds. It is called while the room is locked. On this node only: it cannot travel.
     Those(&'a dyn Fn(&Member) -> bool),
@@ -140,6 +140,24 @@ impl Content for Written<'_> {
 
     fn carried(&self) -> Option<Carried<'_>> {
         Some(Carried::Written(self))
+    }
+}
+
+/// What an application of groWs says: other nodes are told in the terms of groWs.
+#[derive(Clone, Debug)]
+pub(crate) struct InGrows<'a, C>(pub(crate) &'a C);
+
+impl<C: Content> Content for InGrows<'_, C> {
+    fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
+        self.0.packet(voice)
+    }
+
+    fn carried(&self) -> Option<Carried<'_>> {
+        self.0.carried()
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::Grows
     }
 }
 

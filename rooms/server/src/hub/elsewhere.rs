@@ -1,10 +1,12 @@
 //! The hub and the other nodes: what goes to them, and what comes from them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::crowd::Everyone;
 use super::delivery::{Audience, Content, News};
 use super::{Hub, When, lock};
+use crate::broker::options::Node;
 use crate::broker::{Broker, Place, Said, To, Wide};
 
 /// How the members of a room or of a crowd are known to other nodes.
@@ -85,9 +87,31 @@ fn say(nodes: &dyn Broker, to: To<'_>, audience: Option<Wide<'_>>, content: &imp
 }
 
 impl Hub {
+    /// Has the dealings with other nodes begin, if they have not.
+    pub(crate) fn start(self: &Arc<Self>) {
+        if let Some(nodes) = &self.nodes {
+            nodes.start(self);
+        }
+    }
+
+    /// The nodes, this one first.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        let (name, others) = match &self.nodes {
+            Some(nodes) => (nodes.name(), nodes.others()),
+            None => (Arc::from("local"), Vec::new()),
+        };
+        let (connections, rooms) = (self.connections() as u64, self.rooms() as u64);
+        let this = Node { name, is_self: true, connections, rooms, silent: Duration::ZERO };
+        std::iter::once(this).chain(others).collect()
+    }
+
     /// Makes a crowd known to other nodes: nodes that are set up alike number the endpoints of a protocol alike.
     pub(crate) fn enlist(&self, protocol: &str, crowd: Everyone) {
         let Some(nodes) = &self.nodes else { return };
+        // Several routes may lead to one crowd.
+        if crowd.0.reached().is_some() {
+            return;
+        }
         let mut crowds = lock(&self.crowds);
         let number = crowds.values().filter(|(known, _)| known == protocol).count();
         let name = format!("{protocol}:{number}");

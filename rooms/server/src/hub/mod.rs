@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use crowd::{Crowd, Everyone};
-pub(crate) use delivery::{Audience, Content, Native, News, Voice, Written};
+pub(crate) use delivery::{Audience, Content, InGrows, Native, News, Voice, Written};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
 pub(crate) use outbox::{Direct, End, QueueLimits, Turn};

@@ -18,9 +18,18 @@ pub(crate) struct Link(());
 
 impl Link {
     /// Drops all packets from and to this port, silently. The two ends are not told.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
     pub(crate) fn drop_packets(&self, port: u16) {
         for side in ["--sport", "--dport"] {
             self.run("iptables", &format!("-A INPUT -p tcp {side} {port} -j DROP"));
+        }
+    }
+
+    /// Drops all packets from and to this address, silently. The two ends are not told.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
+    pub(crate) fn drop_packets_of(&self, address: &str) {
+        for side in ["-s", "-d"] {
+            self.run("iptables", &format!("-A INPUT {side} {address} -j DROP"));
         }
     }
 

@@ -11,7 +11,7 @@ use wscengine_rooms_protocol::room::{Data, Message};
 
 use super::voice::SharedVoice;
 use super::{Conn, SendError};
-use crate::hub::{Audience, Content, Crowd, Hub, Native, ROOT, Voice, When};
+use crate::hub::{Audience, Content, Crowd, Hub, InGrows, Native, ROOT, Voice, When};
 
 /// What the connections of an application have in common.
 pub(super) struct Common {
@@ -197,7 +197,7 @@ impl Clients {
     pub fn ids_by_meta(&self, key: &str, value: impl Into<Value>) -> Vec<Arc<str>> {
         let value = value.into();
         let conns = self.common.crowd.conns();
-        let those = conns.iter().map(Conn::member).filter(|member| member.meta().is(key, &value));
+        let those = conns.iter().map(Conn::member).filter(|it| it.meta().is(key, &value));
         those.map(|member| Arc::clone(member.id())).collect()
     }
 
@@ -233,7 +233,7 @@ impl Clients {
 
     fn send(&self, to: To<'_>, content: &impl Content) -> usize {
         let Some(hub) = self.common.hub.get() else { return 0 };
-        let crowd = &self.common.crowd;
+        let (crowd, content) = (&self.common.crowd, &InGrows(content));
         match to {
             To::Room(room) => hub.publish(room, Audience::Everyone, content),
             To::All => crowd.publish(Audience::Everyone, content),

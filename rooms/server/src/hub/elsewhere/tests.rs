@@ -22,6 +22,8 @@ impl Notes {
 }
 
 impl Broker for Notes {
+    fn start(&self, _: &Arc<Hub>) {}
+
     fn say(&self, said: &Said<'_>) {
         let Carried::Message(message) = said.content else { panic!() };
         assert_eq!(said.wire, Wire::Own);
@@ -51,6 +53,14 @@ impl Broker for Notes {
 
     fn knows(&self, id: &str) -> bool {
         id == "far"
+    }
+
+    fn name(&self) -> Arc<str> {
+        "here".into()
+    }
+
+    fn others(&self) -> Vec<Node> {
+        Vec::new()
     }
 }
 
