@@ -143,8 +143,8 @@ impl Config {
         self
     }
 
-    /// How many rooms one connection may be in. Default 1024. A wsrooms client that wants to be in one more is
-    /// closed with code 1008.
+    /// How many rooms one connection may be in. Default 1024. A wsrooms or go-easy client that wants to be in
+    /// one more is closed with code 1008; with groWs and iris, the application gets an error.
     #[must_use]
     pub fn max_rooms(mut self, rooms: usize) -> Self {
         self.max_rooms = rooms;
@@ -196,7 +196,7 @@ impl Config {
     }
 
     /// The longest name of a room, an event or a client, in bytes. Default 256. A message of wsrooms or groWs with a
-    /// longer one is malformed, and dropped.
+    /// longer one is malformed, and dropped; a go-easy command that is longer is unknown.
     #[must_use]
     pub fn max_name(mut self, bytes: usize) -> Self {
         self.max_name = bytes;
