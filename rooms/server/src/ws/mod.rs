@@ -31,6 +31,8 @@ pub mod close_code {
     pub const POLICY: u16 = 1008;
     /// A message larger than the limit.
     pub const TOO_BIG: u16 = 1009;
+    /// The application failed.
+    pub const INTERNAL: u16 = 1011;
     /// The server restarts: come back later.
     pub const RESTART: u16 = 1012;
     /// The client reads too slowly: come back later.

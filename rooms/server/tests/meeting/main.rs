@@ -10,6 +10,7 @@ mod party;
 
 mod direct;
 mod names;
+mod natives;
 mod news;
 mod order;
 mod table;

@@ -97,7 +97,8 @@ impl Routes {
     /// one, in the order in which they were added. Events come as the text that goes over the wire.
     ///
     /// An error stops what was to be sent to this client. A write returns it; a broadcast counts and logs it,
-    /// and goes on to the others. It is called for each client of its own, so that a broadcast to a thousand of
+    /// and goes on to the others. A panic ends the connection of this client, with code 1011, if it is a broadcast;
+    /// the one that writes, if it is a write. It is called for each client of its own, so that a broadcast to a thousand of
     /// them is written a thousand times; without such a middleware it is written once.
     ///
     /// # Errors

@@ -1,14 +1,15 @@
 //! How groWs clients are told what happens.
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock};
 
 use wscengine_rooms_protocol::room::{Data, Message};
 
 use super::conn::{Conn, WeakConn};
 use super::middleware::Change;
-use crate::hub::{Native, Voice};
-use crate::ws::{Kind, Packet};
+use crate::hub::{End, Native, Voice};
+use crate::ws::{Kind, Packet, close_code};
 
 /// Of all clients whose route has no send middleware.
 #[derive(Debug)]
@@ -43,10 +44,16 @@ impl OwnVoice {
         let _ = self.conn.set(conn.downgrade());
     }
 
-    /// What becomes of a text on its way out; an error is that of the broadcast's receiver.
+    /// What becomes of a text on its way out; an error is that of the broadcast's receiver, and so is a panic: the
+    /// sender, on whose task this runs, must not end of it.
     fn change(&self, text: String) -> Option<Packet> {
         let conn = self.conn.get()?.upgrade()?;
-        match changed(&self.middlewares, &conn, text) {
+        let change = AssertUnwindSafe(|| changed(&self.middlewares, &conn, text));
+        let Ok(result) = panic::catch_unwind(change) else {
+            conn.member().end(End::new(close_code::INTERNAL, "a send middleware failed"));
+            return None;
+        };
+        match result {
             Ok(text) => Some(Packet::message(Kind::Text, text.as_bytes())),
             Err(error) => {
                 tracing::warn!(id = conn.id(), %error, "a send middleware failed");
