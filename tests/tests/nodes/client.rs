@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Ws;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use wscengine_rooms_server::wsrooms::Message;
 
 /// Nothing here waits for a time: this only turns a hang into a failure.
@@ -115,5 +116,48 @@ impl Peer {
                 return Message::from_bytes(&bytes).unwrap();
             }
         }
+    }
+}
+
+/// A client of a protocol whose messages are text: it says and hears them as they are on the wire, in order.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Texts {
+    pub(crate) async fn connect(addr: SocketAddr, path: &str) -> Self {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
+        // What go-easy wants to see; the others do not look.
+        request.headers_mut().insert("cookie", "auth=valid".parse().unwrap());
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        Self { socket }
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
+        self.socket.send(Ws::text(text)).await.unwrap();
+    }
+
+    pub(crate) async fn ask(&mut self, text: &str) -> String {
+        self.say(text).await;
+        self.next().await
+    }
+
+    /// It must be the next.
+    pub(crate) async fn hears(&mut self, text: &str) {
+        assert_eq!(self.next().await, text);
+    }
+
+    pub(crate) async fn next(&mut self) -> String {
+        let next = async {
+            loop {
+                if let Ws::Text(text) = self.socket.next().await.unwrap().unwrap() {
+                    return text.to_string();
+                }
+            }
+        };
+        timeout(HANG, next).await.expect("it is told something")
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::client::Peer;
 use crate::namespace::in_namespace;
-use crate::redis::{RedisServer, free_port};
+use crate::redis_server::{RedisServer, free_port};
 use crate::world::{Program, World, meet, node};
 
 #[tokio::test]

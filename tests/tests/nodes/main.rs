@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
+mod audience;
 mod client;
 mod losses;
 mod meeting;
@@ -11,5 +12,6 @@ mod namespace;
 #[path = "../peers/harness/programs.rs"]
 #[allow(dead_code, reason = "for other tests")]
 mod programs;
-mod redis;
+mod redis_server;
+mod vectors;
 mod world;

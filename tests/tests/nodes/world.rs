@@ -8,7 +8,7 @@ use std::time::Duration;
 use wscengine_rooms_server::{Config, Redis, RunningServer, Server};
 
 use crate::client::Peer;
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 
 /// Short, so that tests are; long enough for a loaded machine to say four times that a node lives.
 pub(crate) const EXPIRY: Duration = Duration::from_secs(3);

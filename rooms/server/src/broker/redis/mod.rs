@@ -113,9 +113,7 @@ impl Broker for RedisBroker {
     }
 
     fn say(&self, said: &Said<'_>) {
-        if let Some(publication) = self.shared.publication(said) {
-            self.shared.publish(publication);
-        }
+        self.shared.publish(self.shared.publication(said));
     }
 
     fn came(&self, place: Place<'_>, id: &Arc<str>) {
@@ -169,22 +167,21 @@ impl Broker for RedisBroker {
 }
 
 impl Shared {
-    /// What is published, and where. `None`: nobody would hear it.
-    fn publication(&self, said: &Said<'_>) -> Option<Publication> {
+    /// What is published, and where.
+    fn publication(&self, said: &Said<'_>) -> Publication {
         if said.wire == Wire::Grows
             && let Some((channel, payload)) = grows::encode(said)
         {
             let (grows, payload) = (Some(channel), payload.into());
-            return Some(Publication { channel: channel.into(), payload, grows });
+            return Publication { channel: channel.into(), payload, grows };
         }
         let channel = match said.to {
             To::Room(room) => format!("{ROOM}{room}").into(),
-            To::Crowd(_) => ALL.into(),
-            To::Client(id) if lock(&self.presence).knows(id) => ALL.into(),
-            To::Client(_) => return None,
+            // Also if it is not known where that one is: it may have come a moment ago.
+            To::Crowd(_) | To::Client(_) => ALL.into(),
         };
         let payload = Bytes::from(envelope::encode(self.key, said));
-        Some(Publication { channel, payload, grows: None })
+        Publication { channel, payload, grows: None }
     }
 
     fn publish(&self, publication: Publication) {
