@@ -304,6 +304,11 @@ mod tests {
         assert_eq!(seen(&frame(0xc2, &compressed(&[0; 201]))), "TooBig");
         assert_eq!(seen(&frame(0xc1, &compressed(b"\xff"))), "NotUtf8");
         assert_eq!(seen(&frame(0xc1, &[0xff; 3])), "Deflate");
+        // What does not compress grows.
+        let noise: Vec<u8> =
+            (0..200_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        assert!(compressed(&noise).len() > 200);
+        assert!(seen(&frame(0xc2, &compressed(&noise))).starts_with("Message"));
         // Not even compressed it may be much larger than the limit.
         assert_eq!(seen(&frame(0xc2, &[0; 300])), "TooBig");
         assert_eq!(seen(&frame(0x82, &[0; 201])), "TooBig");

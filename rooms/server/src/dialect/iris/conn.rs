@@ -1,5 +1,6 @@
 //! A connection, as callbacks use it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::request::Parts;
@@ -14,7 +15,7 @@ use super::{
     AlreadyDisconnected, EmitError, Error, JoinError, ListenerError, Payload, Server, To, Values,
 };
 use crate::dialect::Link;
-use crate::hub::End;
+use crate::hub::{End, When};
 use crate::ws::{WindowBits, close_code};
 
 /// An iris connection. A clone is another handle to the same connection, to be kept as long as one likes: what is
@@ -36,6 +37,8 @@ struct Inner {
     guest: Guest,
     /// Registered for this connection alone.
     own: Mutex<Option<Box<Table>>>,
+    /// Whether more of this client is at hand.
+    followed: AtomicBool,
     /// The rooms whose callbacks are being told that it leaves.
     leaving: Mutex<Vec<Box<str>>>,
 }
@@ -58,7 +61,8 @@ impl std::fmt::Debug for Conn {
 impl Conn {
     pub(super) fn new(link: Link, mounted: Arc<Mounted>, mut guest: Guest) -> Self {
         let own = Mutex::new(guest.own.take());
-        Self { inner: Arc::new(Inner { link, mounted, guest, own, leaving: Mutex::default() }) }
+        let (followed, leaving) = (AtomicBool::new(false), Mutex::default());
+        Self { inner: Arc::new(Inner { link, mounted, guest, own, followed, leaving }) }
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -100,6 +104,15 @@ impl Conn {
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.inner.guest.window.is_some()
+    }
+
+    pub(super) fn set_followed(&self, when: When) {
+        self.inner.followed.store(when == When::Joined, Ordering::Relaxed);
+    }
+
+    /// When what this client causes for another is written.
+    pub(super) fn when(&self) -> When {
+        if self.inner.followed.load(Ordering::Relaxed) { When::Joined } else { When::Now }
     }
 
     pub(super) fn voice(&self) -> &IrisVoice {

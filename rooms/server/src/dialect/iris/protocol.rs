@@ -104,6 +104,7 @@ impl Dialect for Mounted {
     }
 
     fn received(&self, conn: &Conn, message: Incoming<'_>) -> Work {
+        conn.set_followed(message.followed);
         match self.codec.decode(message.payload, &self.names) {
             Ok(Frame::Event(event)) => self.event(conn, &event),
             Ok(Frame::Native(message)) => native(conn, message),

@@ -6,7 +6,7 @@ use wscengine_rooms_protocol::room::{Data, Message};
 use super::conn::check_name;
 use super::{ALL, BROADCAST, Conn, EmitError, Payload};
 use crate::broker::Carried;
-use crate::hub::{Audience, Content, Native, ROOT, Voice, When};
+use crate::hub::{Audience, Content, Native, ROOT, Voice};
 use crate::ws::Packet;
 
 /// Receivers of something: [`Conn::to`].
@@ -66,7 +66,7 @@ impl<'a> To<'a> {
                 link.hub.publish(room, Audience::Everyone, &content(room, ""));
             }
             id => {
-                link.hub.tell(id, When::Joined, &content(ROOT, id));
+                link.hub.tell(id, self.conn.when(), &content(ROOT, id));
             }
         }
     }
