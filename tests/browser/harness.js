@@ -22,26 +22,36 @@ const FLAGS = [
 
 export class Server {
   #binary = process.env.ROOMS_SERVER;
+  #more;
   #child = null;
   #port = 0;
 
-  static async start() {
-    const server = new Server();
+  constructor(...more) {
+    this.#more = more;
+  }
+
+  /** With these settings besides. */
+  static async start(...more) {
+    const server = new Server(...more);
     await server.start();
     return server;
   }
 
+  get address() {
+    return `127.0.0.1:${this.#port}`;
+  }
+
   get url() {
-    return `http://127.0.0.1:${this.#port}/`;
+    return `http://${this.address}/`;
   }
 
   get ws() {
-    return `ws://127.0.0.1:${this.#port}/ws/wsrooms`;
+    return `ws://${this.address}/ws/wsrooms`;
   }
 
   /** On the port of the last time. */
   async start() {
-    const args = ['--listen', `127.0.0.1:${this.#port}`, '--log', 'warn'];
+    const args = ['--listen', this.address, '--log', 'warn', ...this.#more];
     this.#child = spawn(this.#binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(createInterface({ input: this.#child.stdout }), 'line');
     this.#port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line)[1]);

@@ -10,9 +10,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::app::App;
+use crate::broker::options as broker;
 use crate::metrics::Meters;
 
 /// Rooms that are listed: the largest.
@@ -23,28 +23,29 @@ const FRESH: Duration = Duration::from_millis(500);
 /// Of a server, what does not change, and its last answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
-    node: Arc<str>,
     since: Instant,
     last: Arc<Mutex<Option<(Instant, Bytes)>>>,
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     version: &'static str,
-    nodes: [Node<'a>; 1],
+    /// This one first.
+    nodes: Vec<Node>,
     rooms_total: usize,
     rooms: Vec<Room>,
     protocols: Vec<Protocol>,
 }
 
 #[derive(Serialize)]
-struct Node<'a> {
-    name: &'a str,
+struct Node {
+    name: String,
     state: &'static str,
-    /// In seconds.
-    uptime: f64,
-    connections: usize,
-    rooms: usize,
+    /// In seconds; of this node only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uptime: Option<f64>,
+    connections: u64,
+    rooms: u64,
 }
 
 #[derive(Serialize)]
@@ -79,8 +80,7 @@ async fn answer(State(app): State<App>) -> impl IntoResponse {
 impl Status {
     /// Of a server that starts now.
     pub(crate) fn new() -> Self {
-        let id = Uuid::new_v4().simple().to_string();
-        Self { node: id[..8].into(), since: Instant::now(), last: Arc::default() }
+        Self { since: Instant::now(), last: Arc::default() }
     }
 
     fn answer(&self, app: &App) -> Bytes {
@@ -95,22 +95,26 @@ impl Status {
         answer
     }
 
-    fn report(&self, app: &App) -> Report<'_> {
+    fn report(&self, app: &App) -> Report {
         let rooms = app.rooms();
-        let node = Node {
-            name: &self.node,
-            state: if app.drain().draining().is_cancelled() { "draining" } else { "serving" },
-            uptime: self.since.elapsed().as_secs_f64(),
-            connections: rooms.connections(),
-            rooms: rooms.rooms(),
-        };
         Report {
             version: env!("CARGO_PKG_VERSION"),
-            rooms_total: node.rooms,
-            nodes: [node],
+            rooms_total: rooms.rooms(),
+            nodes: rooms.nodes().into_iter().map(|node| self.node(app, &node)).collect(),
             rooms: largest(rooms.sizes()),
             protocols: rooms.meters().into_iter().map(Protocol::from).collect(),
         }
+    }
+
+    fn node(&self, app: &App, node: &broker::Node) -> Node {
+        let state = match node.is_self {
+            true if app.drain().draining().is_cancelled() => "draining",
+            true => "serving",
+            false => "heard of",
+        };
+        let uptime = node.is_self.then(|| self.since.elapsed().as_secs_f64());
+        let name = node.name.to_string();
+        Node { name, state, uptime, connections: node.connections, rooms: node.rooms }
     }
 }
 
