@@ -106,6 +106,26 @@ async fn a_file_sets_what_neither_a_flag_nor_the_environment_sets() {
 }
 
 #[tokio::test]
+async fn a_certificate_without_its_key_is_an_error_and_so_is_a_file_that_is_missing() {
+    for (args, part) in [
+        (&["--tls-cert", "no such file"][..], "--tls-key"),
+        (&["--tls-key", "no such file"], "--tls-cert"),
+        (&["--tls-cert", "no such file", "--tls-key", "no such file"], "no such file"),
+    ] {
+        let output = command()
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .stderr(Stdio::piped())
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(part) && !message.contains("panicked"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn with_a_certificate_it_serves_over_tls() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let stem = std::env::temp_dir().join(format!("rooms-server-tls-{}", std::process::id()));

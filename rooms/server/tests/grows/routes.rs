@@ -29,6 +29,7 @@ async fn a_part_of_a_path_is_a_parameter() {
     let app = App::start(grows).await;
     assert_eq!(at(&app, "/user/42").await.unwrap(), "/user/:id id=42");
     assert_eq!(at(&app, "/user/a%20b%2Fc").await.unwrap(), "/user/:id id=a b/c");
+    assert_eq!(at(&app, "/user/%ff").await.unwrap(), "/user/:id ", "no text");
     assert_eq!(at(&app, "/x/of/y?q").await.unwrap(), "/:a/of/:b a=x,b=y");
     assert_eq!(at(&app, "/user/:id").await.unwrap(), "/user/:id id=:id", "as in the original");
     for path in ["/user", "/user/", "/user/1/2", "/x/of"] {

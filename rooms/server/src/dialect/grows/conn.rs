@@ -54,7 +54,8 @@ impl Conn {
     }
 
     /// What the path of its request has in the place of a parameter: with the route `/user/:id` and the path
-    /// `/user/42`, `id` is `42`. With a route that ends in `/`, `*` is what is below.
+    /// `/user/42`, `id` is `42`. With a route that ends in `/`, `*` is what is below. Without one of this name, and in a path that is not
+    /// UTF-8, there is none.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.0.params.get(name)

@@ -73,7 +73,8 @@ impl ClientHandler {
     }
 
     /// Calls `callback` for each client that goes, also for one whose `on_connect` failed. It is still listed, in
-    /// its rooms, and has its metadata; nothing reaches it any more. An error is logged. Replaces the one before.
+    /// its rooms, and has its metadata; nothing reaches it any more. An error is logged. It is not called for one whose
+    /// handler panicked. Replaces the one before.
     #[must_use]
     pub fn on_disconnect<F, R>(mut self, callback: F) -> Self
     where
