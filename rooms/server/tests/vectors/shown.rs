@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use crate::entry::{Entry, exchanges, messages, survey};
 use crate::play;
 
-/// What servers tell each other over Redis.
+/// What servers tell each other over Redis, and the tests of it.
 const REDIS: [&str; 9] = ["G026", "G027", "G028", "G029", "G030", "G031", "G032", "G033", "G034"];
+const REDIS_TESTS: [&str; 2] =
+    ["g026_to_g033_are_what_is_published", "g026_to_g034_are_heard_by_those_they_are_meant_for"];
 
 /// The tests of the messages by themselves, in `rooms/protocol/tests/vectors`.
 const MESSAGE_TESTS: [(&str, &str); 4] = [
@@ -30,6 +32,9 @@ fn every_entry_is_played_or_has_a_test_of_the_library_that_exists() {
         if let Some(test) = test {
             assert!(tests.contains(test), "{}: there is no test {test}", entry.id());
         }
+    }
+    for test in REDIS_TESTS {
+        assert!(tests.contains(test), "there is no test {test}");
     }
     for entry in messages() {
         let system = entry.text("system");
@@ -100,12 +105,45 @@ fn recorded(step: &Value) -> Value {
     step
 }
 
-/// The names of the functions in the sources of the rooms.
+/// The tables of features, of defects and of the cases where document and original disagree name tests.
+#[test]
+fn each_test_that_the_readme_names_exists() {
+    let tests = tests();
+    let readme = fs::read_to_string(rooms().join("README.md")).unwrap();
+    let mut named = 0;
+    for quoted in readme.split('`').skip(1).step_by(2) {
+        let name = quoted.rsplit("::").next().unwrap_or_default();
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        // Items and metrics have names of fewer words.
+        if name.bytes().all(is_name) && name.bytes().filter(|byte| *byte == b'_').count() > 3 {
+            assert!(tests.contains(name), "there is no test {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
+#[test]
+fn all_30_cases_where_document_and_original_disagree_are_in_the_readme() {
+    let readme = fs::read_to_string(rooms().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("## Where document and original disagree").unwrap();
+    let numbers: Vec<u32> = section
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())
+        .collect();
+    assert_eq!(numbers, (1..=30).collect::<Vec<_>>());
+}
+
+fn rooms() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The names of the functions in the sources of the rooms, and of the tests with real sockets.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let rooms = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for folder in ["server/src", "server/tests", "protocol/tests"] {
-        collect(&rooms.join(folder), &mut names);
+    for folder in ["server/src", "server/tests", "protocol/tests", "../tests/tests"] {
+        collect(&rooms().join(folder), &mut names);
     }
     names
 }
