@@ -41,6 +41,11 @@ export interface Options {
    * 1007, 1009 and 1010 do when three came without a stable connection between them.
    */
   final?: (code: number, reason: string) => boolean;
+  /**
+   * Whether a server that keeps what was said is asked, when a room is joined again, for what was missed meanwhile. It
+   * comes as ordinary messages, before those that are new. Default true: other servers are not disturbed by it.
+   */
+  history?: boolean;
   /** Subprotocols of the WebSocket. */
   protocols?: string | string[];
   /** What is connected with, where there is no global one, or another is wanted. */
@@ -140,6 +145,8 @@ export interface ConnectionEvents {
   state: [status: Status];
   /** A room was joined again after a loss, and its members told. */
   rejoined: [room: Room];
+  /** Messages that were missed in a room follow. `gap`: there were more, which the server has no longer. */
+  history: [room: Room, what: { missed: number; gap: boolean }];
   /** A message for a room that this client has no object of. Without a listener it is a warning on the console. */
   unclaimed: [message: Message];
 }
@@ -183,6 +190,8 @@ export class Message implements Readonly<Fields> {
   readonly dst: string;
   readonly src: string;
   readonly payload: Uint8Array;
+  /** Whether it was said while this client was not there, and comes from the history of the room. */
+  readonly missed: boolean;
   /** Whether it was for this client alone. */
   readonly direct: boolean;
   /** The payload as text. */

@@ -193,8 +193,8 @@ export class Connection extends Emitter {
 
 /** What a message was, for who wants more than its payload. */
 export class Message {
-  constructor({ room, event, dst, src, payload }) {
-    Object.assign(this, { room, event, dst, src, payload });
+  constructor({ room, event, dst, src, payload, missed = false }) {
+    Object.assign(this, { room, event, dst, src, payload, missed });
     Object.freeze(this);
   }
 
@@ -262,7 +262,12 @@ const CLOSED = 'closed';
 const ROOT = 'root';
 /** A leave is answered by every server, also of a room that nobody is in: that is how a connection is tried. */
 const PROBE = 'rooms.js/alive';
-const RESERVED = new Set(['open', 'close', 'join', 'join_ack', 'leave', 'leave_ack', 'new_member', 'member_left']);
+/** What a server with history says, and is asked; any other server sends the question back. */
+const HISTORY = 'rooms.history';
+const AT = 'rooms.at';
+/** Before the position of a message, in the place of a receiver. */
+const POSITION = '@';
+const RESERVED = new Set(['open', 'close', 'join', 'join_ack', 'leave', 'leave_ack', 'new_member', 'member_left', HISTORY, AT]);
 
 /** Wrong once may be a server that is being deployed; three times in a row it is for good. */
 const PROTOCOL_CODES = new Set([1002, 1003, 1007, 1009, 1010]);
@@ -284,6 +289,7 @@ const DEFAULTS = {
   outboxMessages: 256,
   outboxBytes: 1 << 20,
   attempts: Infinity,
+  history: true,
   protocols: [],
   final: isFinal,
 };
@@ -330,7 +336,7 @@ class Core {
   // -- Rooms
 
   enter(name) {
-    const entry = { name, state: JOINING, members: new Set(), wasOpen: false, room: null };
+    const entry = { name, state: JOINING, members: new Set(), wasOpen: false, position: '', missed: 0, room: null };
     entry.room = new Room(this, entry);
     this.rooms.set(name, entry);
     return entry;
@@ -344,10 +350,18 @@ class Core {
     const known = this.rooms.get(name);
     if (known) return known.room;
     if (this.state === CLOSED) throw new RoomClosedError(name);
-    const { room } = this.enter(name);
+    const entry = this.enter(name);
     if (name === ROOT) this.rootWasLeft = false;
-    if (this.connected()) this.write({ room: name, event: 'join' });
-    return room;
+    if (this.connected()) this.ask(entry);
+    return entry.room;
+  }
+
+  /** To be in a room; and, before that, for what was said since the last that came of it. */
+  ask({ name, position }) {
+    if (this.options.history && name !== ROOT) {
+      this.write({ room: name, event: HISTORY, dst: this.id, payload: encoder.encode(position) });
+    }
+    this.write({ room: name, event: 'join' });
   }
 
   leave(entry) {
@@ -435,6 +449,10 @@ class Core {
         return this.came(this.rooms.get(room), text(fields.payload));
       case 'member_left':
         return this.went(this.rooms.get(room), text(fields.payload));
+      case HISTORY:
+        return this.caughtUp(this.rooms.get(room), fields);
+      case AT:
+        return this.moved(this.rooms.get(room), fields);
       default:
         if (!RESERVED.has(event)) this.told(fields);
     }
@@ -454,7 +472,7 @@ class Core {
     this.beat();
     if (this.rootWasLeft) this.write({ room: ROOT, event: 'leave', dst: this.id });
     for (const entry of this.rooms.values()) {
-      if (entry.name !== ROOT) this.write({ room: entry.name, event: 'join' });
+      if (entry.name !== ROOT) this.ask(entry);
     }
     for (const { entry, ...message } of this.outbox.take()) this.write({ room: entry.name, ...message });
     this.change(OPEN);
@@ -497,10 +515,34 @@ class Core {
     if (entry?.members.delete(id)) entry.room.emit('member_left', id);
   }
 
+  /** What was missed follows, each message with its own position. */
+  caughtUp(entry, { src, payload }) {
+    const answer = src === '' && entry ? parsed(payload) : null;
+    if (typeof answer?.at !== 'string') return;
+    const missed = Number(answer.missed) || 0;
+    if (missed === 0) entry.position = answer.at;
+    entry.missed = missed;
+    if (missed > 0 || answer.gap) this.connection.emit('history', entry.room, { missed, gap: Boolean(answer.gap) });
+  }
+
+  /** One's own message has a place among the others, and is not told again. */
+  moved(entry, { src, dst }) {
+    if (entry && src === this.id && dst.startsWith(POSITION)) entry.position = dst.slice(POSITION.length);
+  }
+
   told(fields) {
-    const message = new Message(fields);
     // What comes before the acknowledgement of a leave is for the one who left.
-    const entry = this.leaving.find(({ name }) => name === message.room) ?? this.rooms.get(message.room);
+    const entry = this.leaving.find(({ name }) => name === fields.room) ?? this.rooms.get(fields.room);
+    const hasPosition = this.options.history && fields.dst.startsWith(POSITION);
+    let missed = false;
+    if (entry && hasPosition) {
+      entry.position = fields.dst.slice(POSITION.length);
+      missed = entry.missed > 0;
+      if (missed) entry.missed -= 1;
+      // Sent by this client, which lost the connection before it was told.
+      if (this.former.includes(fields.src)) return;
+    }
+    const message = new Message({ ...fields, dst: hasPosition ? '' : fields.dst, missed });
     if (entry) {
       entry.room.emit(message.event, message.payload, message.src, message);
     } else if (!this.connection.emit('unclaimed', message)) {
@@ -517,7 +559,10 @@ class Core {
     if (PROTOCOL_CODES.has(code)) this.protocolFailures += 1;
     const isTooOften = this.protocolFailures >= MOST_IN_A_ROW || this.failures > this.options.attempts;
     if (isTooOften || this.options.final(code, reason)) return this.end({ code, reason, by: 'server' });
-    for (const entry of this.rooms.values()) entry.state = entry.wasOpen ? LOST : JOINING;
+    for (const entry of this.rooms.values()) {
+      entry.state = entry.wasOpen ? LOST : JOINING;
+      entry.missed = 0;
+    }
     for (const entry of this.leaving.splice(0)) this.over(entry, CLEAR);
     this.waitFor(code === TRY_AGAIN_LATER ? this.options.tryAgainLater : 0);
   }
@@ -774,11 +819,16 @@ function payloadBytes(payload) {
 }
 
 function listOf(payload) {
+  const list = parsed(payload);
+  return Array.isArray(list) ? list.filter((id) => typeof id === 'string') : [];
+}
+
+/** A payload as JSON; null if it is none. */
+function parsed(payload) {
   try {
-    const list = JSON.parse(text(payload));
-    return Array.isArray(list) ? list.filter((id) => typeof id === 'string') : [];
+    return JSON.parse(text(payload));
   } catch {
-    return [];
+    return null;
   }
 }
 

@@ -12,8 +12,9 @@ export class World {
   document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   navigator = { onLine: true };
 
+  /** Without the questions for what was missed, unless a test is about them. */
   connect(options = {}) {
-    return wsrooms('ws://example.test/ws', { ...options, platform: this.platform() });
+    return wsrooms('ws://example.test/ws', { history: false, ...options, platform: this.platform() });
   }
 
   /** Connected, with an id. */

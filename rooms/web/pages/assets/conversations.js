@@ -11,11 +11,15 @@ const TYPING_SHOWN = 3500;
 const TYPING_TOLD = 2000;
 /** Lines that are kept of each conversation. */
 const LINES = 500;
+/** Names that are remembered: of those who wrote what one has missed. */
+const NAMES = 1000;
 const LONGEST_NAME = 40;
 
 export class Chat {
   /** By id: who has said hello. */
   people = new Map();
+  /** By id: how those were called who have said hello, also after they have gone. */
+  #called = new Map();
   /** By key, in the order of the lists. */
   conversations = new Map();
   current = null;
@@ -41,6 +45,10 @@ export class Chat {
     root.on('dm', (payload, src, message) => this.#heard(this.#directOf(src), src, message.text()));
     root.on('member_left', () => this.#view.changed());
     root.connection.on('state', (status) => this.#state(status));
+    root.connection.on('history', ({ name }, { gap }) => {
+      const conversation = this.conversations.get(`room:${name}`);
+      if (gap && conversation) this.#news(conversation, 'Some messages were missed');
+    });
     root.connection.on('rejoined', (room) => {
       this.#introduce(room);
       this.#view.changed();
@@ -112,7 +120,7 @@ export class Chat {
 
   /** Who has an id; also one who has not said hello. */
   person(id) {
-    return this.people.get(id) ?? { id, name: `Guest ${id.slice(0, 4)}`, tag: id };
+    return this.people.get(id) ?? this.#called.get(id) ?? { id, name: `Guest ${id.slice(0, 4)}`, tag: id };
   }
 
   /** The other one of a direct conversation, if he is there. */
@@ -187,7 +195,8 @@ export class Chat {
       if (person) person.isAway = message.text() === AWAY;
       this.#view.changed();
     });
-    room.on('typing', (payload, src) => {
+    room.on('typing', (payload, src, { missed }) => {
+      if (missed) return;
       of()?.typing.set(src, Date.now() + TYPING_SHOWN);
       this.#view.changed();
       setTimeout(() => this.#view.changed(), TYPING_SHOWN + 50);
@@ -210,6 +219,11 @@ export class Chat {
 
   #met(conversation, id, message) {
     const { name, tag } = introduction(message.text(), id);
+    this.#called.delete(id);
+    this.#called.set(id, { id, name, tag });
+    if (this.#called.size > NAMES) this.#called.delete(this.#called.keys().next().value);
+    // Somebody who came and went meanwhile.
+    if (message.missed && !conversation?.room.members().includes(id)) return;
     const known = this.people.get(id);
     const going = `${conversation?.key} ${tag}`;
     const isBack = this.#going.has(going);

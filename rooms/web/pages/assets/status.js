@@ -1,10 +1,10 @@
-// The status page: asks the server every two seconds, and makes rates of what it counts.
+// The status page: asks the server every second, and makes rates of what it counts.
 
 import { h, sync, write } from './dom.js';
 
-const EVERY = 2000;
+const EVERY = 1000;
 const TIMEOUT = 5000;
-const SAMPLES = 60;
+const SAMPLES = 120;
 /** A node that has not answered for so long may be gone. */
 const STALE = 15_000;
 const LISTED = 20;
