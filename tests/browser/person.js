@@ -29,6 +29,12 @@ export class Person {
     await expect(`${this.name} reads ${texts}`, texts, () => this.page.locator('.message .body').allInnerTexts());
   }
 
+  /** Waits until the last message of the conversation is such a one. */
+  async hears(pattern) {
+    const isLast = async () => pattern.test((await this.page.locator('.message .body').allInnerTexts()).at(-1) ?? '');
+    await expect(`${this.name} hears ${pattern}`, true, isLast);
+  }
+
   /** Waits until these people are in the room, oneself among them. */
   async sees(...names) {
     const shown = async () => (await this.page.locator('#people .name').allInnerTexts()).sort();

@@ -99,6 +99,13 @@ test('a direct conversation is with a person, whatever the id', () => {
   assert.equal(gist(world.socket.take().at(-1)), 'root dm b2 back');
 });
 
+test('a message of a chat that is for one is a direct message, in whatever room', () => {
+  world.socket.says('root', 'chat', { src: 'b1', dst: 'me', payload: 'one' });
+  world.socket.says('lobby', 'chat', { src: 'b1', dst: 'me', payload: 'two' });
+  world.socket.says('root', 'chat', { src: 'b1', payload: 'to all in root, where the page does not look' });
+  assert.deepEqual([lines('direct:b1'), lines()], [['one', 'two'], []]);
+});
+
 test('what is said without a connection waits, and is marked until it is sent', () => {
   const lobby = chat.current;
   world.socket.ends();

@@ -43,6 +43,7 @@ export class Chat {
     this.#me = me;
     this.#view = view;
     root.on('dm', (payload, src, message) => this.#heard(this.#directOf(src), src, message.text()));
+    root.on('chat', (payload, src, message) => message.direct && this.#heard(this.#directOf(src), src, message.text()));
     root.on('member_left', () => this.#view.changed());
     root.connection.on('state', (status) => this.#state(status));
     root.connection.on('history', ({ name }, { gap }) => {
@@ -189,7 +190,7 @@ export class Chat {
     });
     room.on('member_left', (id) => this.#gone(of(), id));
     room.on('hello', (payload, src, message) => this.#met(of(), src, message));
-    room.on('chat', (payload, src, message) => this.#heard(of(), src, message.text()));
+    room.on('chat', (payload, src, message) => this.#heard(message.direct ? this.#directOf(src) : of(), src, message.text()));
     room.on('away', (payload, src, message) => {
       const person = this.people.get(src);
       if (person) person.isAway = message.text() === AWAY;
