@@ -24,13 +24,29 @@ pub(crate) struct Tcp {
 }
 
 /// The side that is shared with those who write.
-pub(crate) struct Writer(OwnedWriteHalf);
+pub(crate) struct Writer(Option<OwnedWriteHalf>);
+
+impl Writer {
+    /// There until it is dropped.
+    fn half(&self) -> io::Result<&OwnedWriteHalf> {
+        self.0.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // By itself it would shut down what is closed in this moment: a system call for nothing.
+        if let Some(half) = self.0.take() {
+            half.forget();
+        }
+    }
+}
 
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
         bound_unsent(&stream);
         let (read, write) = stream.into_split();
-        Self { read, write: Arc::new(Writer(write)) }
+        Self { read, write: Arc::new(Writer(Some(write))) }
     }
 
     pub(crate) fn writer(&self) -> Arc<dyn Direct> {
@@ -51,7 +67,7 @@ fn bound_unsent(stream: &TcpStream) {
 impl Direct for Writer {
     fn try_write(&self, bytes: &[u8]) -> usize {
         // The connection's own task will meet the error, too.
-        self.0.try_write(bytes).unwrap_or(0)
+        self.half().and_then(|half| half.try_write(bytes)).unwrap_or(0)
     }
 }
 
@@ -77,7 +93,7 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Writer(write) = &*self.write;
+        let write = self.write.half()?;
         loop {
             match write.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -93,7 +109,7 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream: &TcpStream = self.write.0.as_ref();
+        let stream: &TcpStream = self.write.half()?.as_ref();
         Poll::Ready(SockRef::from(stream).shutdown(std::net::Shutdown::Write))
     }
 }

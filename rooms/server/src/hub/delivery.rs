@@ -10,6 +10,7 @@ use wscengine_rooms_protocol::room::{Data, Message};
 use serde_json::Value;
 
 use super::Member;
+use super::numbers::ByNumber;
 use crate::broker::{Carried, Wide, Wire};
 use crate::ws::Packet;
 
@@ -198,7 +199,7 @@ pub(super) struct Packets<'a, C> {
     content: &'a C,
     made: Vec<(Arc<dyn Voice>, Option<Packet>)>,
     /// Where in `made` the packet of a voice is, once there are many.
-    places: HashMap<usize, usize>,
+    places: HashMap<usize, usize, ByNumber>,
 }
 
 /// From so many voices on they are looked up.
@@ -206,7 +207,7 @@ const MANY: usize = 8;
 
 impl<'a, C: Content> Packets<'a, C> {
     pub(super) fn new(content: &'a C) -> Self {
-        Self { content, made: Vec::with_capacity(1), places: HashMap::new() }
+        Self { content, made: Vec::with_capacity(1), places: HashMap::default() }
     }
 
     /// For a room where most speak as the sender does.

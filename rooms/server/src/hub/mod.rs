@@ -11,6 +11,7 @@ mod elsewhere;
 mod late;
 mod member;
 mod meta;
+mod numbers;
 mod outbox;
 mod queue;
 mod room;

@@ -12,6 +12,9 @@ const GATHERED: usize = 64 << 10;
 /// Room for so many frames is kept while none waits.
 const KEPT: usize = 16;
 
+/// Room for so many comes first.
+const FIRST: usize = 4;
+
 /// Frames in the order in which they go out: shares of packets, which cost a receiver little more than a
 /// pointer for as long as they wait. They are put together when they are written.
 #[derive(Debug, Default)]
@@ -33,6 +36,10 @@ impl Queue {
 
     pub(crate) fn push(&mut self, packet: &Packet) {
         self.bytes += packet.len();
+        if self.frames.len() == self.frames.capacity() {
+            // By itself it grows from 4 by doubling, which is dear where it has filled and emptied again and again.
+            self.frames.reserve_exact((3 * self.frames.capacity()).max(FIRST));
+        }
         self.frames.push_back(packet.bytes().clone());
     }
 

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::delivery::{Audience, Content, News, Packets, Voice, key};
 use super::elsewhere::Reach;
 use super::late::Late;
+use super::numbers::ByNumber;
 use super::{Member, lock};
 use crate::broker::Broker;
 
@@ -34,9 +35,9 @@ pub(super) enum Kind {
 
 #[derive(Debug, Default)]
 struct Inside {
-    members: IndexMap<u64, Arc<Member>>,
+    members: IndexMap<u64, Arc<Member>, ByNumber>,
     /// The voices of the members, and how many have each.
-    voices: IndexMap<usize, (Arc<dyn Voice>, usize)>,
+    voices: IndexMap<usize, (Arc<dyn Voice>, usize), ByNumber>,
     /// News wait to be written.
     late: bool,
     /// The last member has left: nobody enters any more.
