@@ -51,11 +51,15 @@ pub(crate) async fn receive(client: &mut Client) -> Option<Message> {
 /// The close code the server sends. Reads on to the end, which sends our half of the handshake.
 pub(crate) async fn close_code(client: &mut Client) -> Option<CloseCode> {
     let mut code = None;
-    while let Some(message) = receive(client).await {
-        if let Message::Close(frame) = message {
-            code = frame.map(|frame| frame.code);
+    let reading = async {
+        while let Some(message) = receive(client).await {
+            if let Message::Close(frame) = message {
+                code = frame.map(|frame| frame.code);
+            }
         }
-    }
+    };
+    // Messages and pings may come for ever.
+    timeout(HANG, reading).await.expect("an end");
     code
 }
 

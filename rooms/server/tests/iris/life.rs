@@ -122,6 +122,28 @@ async fn conflict_27_a_connection_ends_in_the_order_that_is_documented() {
 }
 
 #[tokio::test]
+async fn conflict_27_who_closes_or_vanishes_is_off_the_list_before_it_leaves_its_rooms() {
+    let (pen, mut seen) = notes();
+    let iris = Iris::new()
+        .on("join", async |conn: Conn, room: String| Ok(conn.join(&room)?))
+        .on_leave(move |conn, room| {
+            let is_listed = conn.server().is_connected(conn.id());
+            let room = if room == conn.id() { "its own" } else { room };
+            pen.note(format!("{room}, listed: {is_listed}"));
+        });
+    let (_addr, _host, [mut a, mut b]) = meet(iris).await;
+    for peer in [&mut a, &mut b] {
+        peer.say("m:join;0;one").await;
+        peer.settle().await;
+    }
+    a.send(Message::Close(None)).await;
+    seen.expect(&["one, listed: false", "its own, listed: false"]).await;
+    b.abort();
+    seen.expect(&["one, listed: false", "its own, listed: false"]).await;
+    seen.assert_no_more();
+}
+
+#[tokio::test]
 async fn conflict_26_a_callback_may_send_to_the_room_that_is_left_before_it_is() {
     let iris = Iris::new()
         .on("join", async |conn: Conn, room: String| Ok(conn.join(&room)?))
