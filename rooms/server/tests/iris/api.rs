@@ -263,16 +263,16 @@ async fn values_are_kept_with_a_connection_and_read_as_what_they_are() {
 async fn the_context_is_the_request() {
     let iris = Iris::new().on("where", async |conn: Conn| {
         let request = conn.context();
-        let agent = request.headers.get("x-agent").map_or("", |it| it.to_str().unwrap());
-        conn.emit("where", format!("{} {agent} {:?}", request.uri, conn.subprotocol()))?;
+        let agents: Vec<_> = request.headers.get_all("x-agent").iter().collect();
+        conn.emit("where", format!("{} {agents:?} {:?}", request.uri, conn.subprotocol()))?;
         Ok(())
     });
     let rooms = Rooms::new(Config::default());
     let (addr, _host) = host(Router::new().route("/room/{name}", rooms.iris(iris))).await;
-    let headers = [("x-agent", "test")];
+    let headers = [("x-agent", "one"), ("x-agent", "two")];
     let mut a = crate::common::Talker::connect(addr, "/room/blue?x=1", &headers).await.unwrap();
     a.say("m:where;0;").await;
-    a.expect("m:where;0;/room/blue?x=1 test None").await;
+    a.expect("m:where;0;/room/blue?x=1 [\"one\", \"two\"] None").await;
 }
 
 #[tokio::test]

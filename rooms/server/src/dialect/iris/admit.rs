@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::conn::Guest;
@@ -86,7 +86,7 @@ impl Mounted {
         });
         let voice = Arc::clone(self.voices().of(window)) as Arc<dyn Voice>;
         let profile = Profile { id, voice, claims: HashMap::new() };
-        let guest = Guest { request: request.clone(), subprotocol, window, own: None };
+        let guest = Guest { request: detached(request), subprotocol, window, own: None };
         Ok(Admission { profile, headers, guest })
     }
 
@@ -115,4 +115,24 @@ impl Mounted {
         answer.extensions_mut().insert(error);
         answer
     }
+}
+
+/// A copy that shares nothing with the request: its parts lie in the read buffer of the HTTP connection, which the
+/// connection would keep in memory for as long as it lives.
+fn detached(request: &Parts) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = request.method.clone();
+    parts.uri = request.uri.to_string().parse().unwrap_or_default();
+    parts.version = request.version;
+    parts.headers = HeaderMap::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        // Each was one before.
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            parts.headers.append(name, value);
+        }
+    }
+    parts.extensions = request.extensions.clone();
+    parts
 }
