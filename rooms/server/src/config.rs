@@ -7,7 +7,7 @@ use wscengine_rooms_protocol::Limits;
 use crate::broker::options::Redis;
 use crate::dialect::Pace;
 use crate::guard::Origins;
-use crate::hub::{HubLimits, QueueLimits, SlowClients};
+use crate::hub::{HubLimits, Keep, QueueLimits, SlowClients};
 
 const MAX_MESSAGE: usize = 16 << 20;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,6 +52,7 @@ pub struct Config {
     pub(crate) messages_per_second: Option<u32>,
     pub(crate) handshake_timeout: Duration,
     pub(crate) redis: Option<Redis>,
+    pub(crate) keep: Option<Keep>,
 }
 
 /// Which connections are cut, and after how many echoes.
@@ -226,6 +227,17 @@ impl Config {
         self
     }
 
+    /// Keeps the last messages of each room but `root`, for clients that come back: so many of them, and none for
+    /// longer than this. Default: nothing is kept.
+    ///
+    /// They are kept in this server's memory, 64 MiB for all rooms; where there are other nodes, as long as a room has
+    /// members on this one.
+    #[must_use]
+    pub fn history(mut self, messages: usize, time: Duration) -> Self {
+        self.keep = Some(Keep { messages: messages.max(1), time });
+        self
+    }
+
     /// Makes this server one node of several, all of which have this Redis. Default: it is alone.
     ///
     /// Rooms, direct messages and lists are then those of all nodes. A message reaches clients of other nodes at
@@ -271,6 +283,7 @@ impl Config {
             rooms: self.max_rooms,
             name: self.max_name,
             announce_root: self.announce_root,
+            keep: self.keep,
         }
     }
 }
@@ -297,6 +310,7 @@ impl Default for Config {
             messages_per_second: None,
             handshake_timeout: HANDSHAKE_TIMEOUT,
             redis: None,
+            keep: None,
         }
     }
 }

@@ -110,7 +110,7 @@ pub use broker::options::{Node, Redis, RedisUrlError};
 pub use config::Config;
 pub use dialect::{easy, grows, iris, wsrooms};
 pub use guard::Origins;
-pub use hub::SlowClients;
+pub use hub::{Gap, Missed, SlowClients};
 pub use rooms::Rooms;
 pub use server::{RunningServer, Server};
 pub use ws::close_code;

@@ -32,7 +32,7 @@ use crate::dialect::{Admission, Dialect, Link};
 use crate::drain::Drain;
 use crate::guard::{Addresses, Place};
 use crate::handshake::{HandshakeError, Upgrade};
-use crate::hub::Hub;
+use crate::hub::{Gap, Hub, Missed};
 use crate::metrics::{Meters, Metrics, Refused};
 use crate::span;
 
@@ -141,6 +141,16 @@ impl Rooms {
     #[must_use]
     pub fn members(&self, room: &str) -> Vec<Arc<str>> {
         self.shared.hub.ids_in(room)
+    }
+
+    /// What was said in a room after a position, which is that of an earlier answer or of a message; after an empty
+    /// one nothing was. `None`: nothing is kept of this room ([`Config::history`]).
+    ///
+    /// # Errors
+    /// More was said than is still there, or the position is none of this server: then the rest is in the error.
+    #[must_use]
+    pub fn history(&self, room: &str, since: &str) -> Option<Result<Missed, Gap>> {
+        self.shared.hub.missed(room, since)
     }
 
     /// The nodes that live, this one first; it is the only one without [`Config::redis`].

@@ -16,6 +16,8 @@ use serde::Deserialize;
 use wscengine_rooms_server::{Config, Origins, Redis, RedisUrlError, SlowClients};
 
 const LISTEN: &str = "127.0.0.1:8080";
+const HISTORY_MESSAGES: usize = 1000;
+const HISTORY_TIME: Duration = Duration::from_secs(60 * 60);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// A room server for WebSocket clients.
@@ -121,6 +123,14 @@ pub(crate) struct Settings {
     /// Web pages that may connect, such as `https://example.com`; `same-host` for those of this host [default: all]
     #[arg(long, value_name = "ORIGIN", env = "ROOMS_SERVER_ORIGINS", value_delimiter = ',')]
     origins: Option<Vec<String>>,
+
+    /// Messages of each room that are kept for clients that come back [default: none, 1000 with --history-time]
+    #[arg(long, value_name = "N", env = "ROOMS_SERVER_HISTORY_MESSAGES")]
+    history_messages: Option<usize>,
+
+    /// How long they are kept at most [default: 1h with --history-messages]
+    #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_HISTORY_TIME")]
+    history_time: Option<Time>,
 
     /// A Redis, such as redis://:password@10.0.0.5:6379/0, through which several servers are one [default: none]
     #[arg(long, value_name = "URL", env = "ROOMS_SERVER_REDIS", hide_env_values = true)]
@@ -275,6 +285,8 @@ impl Settings {
             slow_clients: self.slow_clients.or(other.slow_clients),
             announce_root: self.announce_root.or(other.announce_root),
             origins: self.origins.or(other.origins),
+            history_messages: self.history_messages.or(other.history_messages),
+            history_time: self.history_time.or(other.history_time),
             redis: self.redis.or(other.redis),
             node: self.node.or(other.node),
             node_expiry: self.node_expiry.or(other.node_expiry),
@@ -312,6 +324,11 @@ impl Settings {
         apply(set, self.announce_root, Config::announce_root);
         apply(set, self.origins.as_deref().map(origins), Config::origins);
         apply(set, self.redis()?, Config::redis);
+        if self.history_messages.is_some() || self.history_time.is_some() {
+            let messages = self.history_messages.unwrap_or(HISTORY_MESSAGES);
+            let time = self.history_time.map_or(HISTORY_TIME, Time::get);
+            apply(set, Some(()), |config, ()| config.history(messages, time));
+        }
         Ok(config)
     }
 

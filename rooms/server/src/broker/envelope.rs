@@ -52,6 +52,16 @@ impl Heard<'_> {
     }
 }
 
+impl<'a> Form<'a> {
+    /// For clients that are told all three alike.
+    pub(crate) fn into_message(self) -> Message<'a> {
+        match self {
+            Self::Message(message) | Self::Written(Written(message)) => message,
+            Self::Native(native) => native.message(),
+        }
+    }
+}
+
 impl Content for Form<'_> {
     fn packet(&self, voice: &dyn Voice) -> Option<Packet> {
         match self {

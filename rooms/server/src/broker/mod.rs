@@ -102,6 +102,16 @@ pub(crate) enum Carried<'a> {
     Written(&'a Written<'a>),
 }
 
+impl<'a> Carried<'a> {
+    /// For clients that are told all three alike.
+    pub(crate) fn message(self) -> Message<'a> {
+        match self {
+            Self::Message(message) | Self::Written(Written(message)) => message.clone(),
+            Self::Native(native) => native.message(),
+        }
+    }
+}
+
 /// In whose terms it travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Wire {

@@ -41,7 +41,7 @@ impl<C: Clone + Send + Sync + 'static> Crowd<C> {
     /// Adds one who is in no crowd; it is taken off when the hub forgets it.
     pub(crate) fn enter(self: &Arc<Self>, member: &Arc<Member>, conn: &C) {
         self.conns.insert_new(member.id(), conn);
-        self.everyone.enter(member);
+        self.everyone.enter(member, None);
         member.rooms().set_crowd(Arc::clone(self) as Arc<dyn Left>);
     }
 

@@ -37,6 +37,12 @@ pub(crate) trait Voice: fmt::Debug + Send + Sync {
         self.message(message)
     }
 
+    /// A message with its position in the room's history, for one who asked for that; and the other things that
+    /// such a one is told.
+    fn kept(&self, _kept: Kept<'_>) -> Option<Packet> {
+        None
+    }
+
     /// To the one who has joined a room, before anything else of that room.
     fn welcome(
         &self,
@@ -51,6 +57,17 @@ pub(crate) trait Voice: fmt::Debug + Send + Sync {
     fn news(&self, _room: &str, _news: News<'_>) -> Option<Packet> {
         None
     }
+}
+
+/// What those are told who asked for the history of a room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept<'a> {
+    /// A message, as it comes or as it was missed.
+    Message(&'a Message<'a>, &'a str),
+    /// The position of the receiver's own message.
+    Own { room: &'a str, id: &'a str, at: &'a str },
+    /// How many missed messages follow, and where they lead to.
+    Missed { room: &'a str, id: &'a str, at: &'a str, messages: usize, has_gap: bool },
 }
 
 /// Who came or went.
@@ -118,6 +135,14 @@ pub(crate) struct Native<'a> {
     /// The id of the one receiver; empty for everybody.
     pub(crate) dst: &'a str,
     pub(crate) data: Data<'a>,
+}
+
+impl<'a> Native<'a> {
+    /// As an event without a name.
+    pub(crate) fn message(&self) -> Message<'a> {
+        let Self { room, sender, dst, ref data } = *self;
+        Message { room, event: "", sender, dst, data: data.clone() }
+    }
 }
 
 impl Content for Native<'_> {

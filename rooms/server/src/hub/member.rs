@@ -11,7 +11,7 @@ use super::crowd::Left;
 use super::meta::Meta;
 use super::outbox::{Outbox, Pushed};
 use super::room::Room;
-use super::{Direct, End, Queue, QueueLimits, Turn, Voice, lock};
+use super::{Ask, Direct, End, Queue, QueueLimits, Turn, Voice, lock};
 use crate::metrics::Meters;
 use crate::ws::Packet;
 
@@ -41,6 +41,8 @@ pub(crate) struct Member {
 pub(super) struct Joined {
     rooms: IndexMap<Arc<str>, Arc<Room>>,
     crowd: Option<Arc<dyn Left>>,
+    /// What it wants to know of rooms that it is about to join.
+    asks: Vec<(Box<str>, Ask)>,
     over: bool,
 }
 
@@ -207,6 +209,21 @@ impl Joined {
 
     pub(super) fn len(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// Asks when it joins; whether there was room for one more such wish.
+    pub(super) fn ask_later(&mut self, room: &str, ask: Ask, most: usize) -> bool {
+        self.take_ask(room);
+        let has_room = self.asks.len() < most;
+        if has_room {
+            self.asks.push((room.into(), ask));
+        }
+        has_room
+    }
+
+    pub(super) fn take_ask(&mut self, room: &str) -> Option<Ask> {
+        let at = self.asks.iter().position(|(asked, _)| **asked == *room)?;
+        Some(self.asks.swap_remove(at).1)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Room>> {

@@ -8,11 +8,13 @@
 mod crowd;
 mod delivery;
 mod elsewhere;
+mod history;
 mod late;
 mod member;
 mod meta;
 mod numbers;
 mod outbox;
+mod past;
 mod queue;
 mod room;
 mod shards;
@@ -22,13 +24,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use crowd::{Crowd, Everyone};
-pub(crate) use delivery::{Audience, Content, InGrows, Native, News, Voice, Written};
+pub(crate) use delivery::{Audience, Content, InGrows, Kept, Native, News, Voice, Written};
+pub(crate) use history::Ask;
+pub use history::{Gap, Missed};
 pub(crate) use member::{Member, Profile};
 pub use outbox::SlowClients;
 pub(crate) use outbox::{Direct, End, QueueLimits, Turn};
 pub(crate) use queue::Queue;
 
 use late::Late;
+pub(crate) use past::Keep;
+use past::Past;
 use room::{Kind, Room};
 use shards::Shards;
 
@@ -49,6 +55,8 @@ pub(crate) struct HubLimits {
     pub(crate) name: usize,
     /// Whether the members of `root` are told who comes and goes.
     pub(crate) announce_root: bool,
+    /// How much is kept of what was said in a room, if anything.
+    pub(crate) keep: Option<Keep>,
 }
 
 /// Why a connection is not in a room.
@@ -89,6 +97,7 @@ pub(crate) struct Hub {
     late: Arc<Late>,
     /// The other nodes, where there can be any.
     nodes: Option<Arc<dyn Broker>>,
+    past: Option<Arc<Past>>,
     /// By the names under which other nodes know them, with their protocols.
     crowds: Mutex<HashMap<String, (String, Everyone)>>,
     next: AtomicU64,
@@ -110,6 +119,7 @@ impl Hub {
             rooms: Shards::new(),
             late: Arc::default(),
             nodes,
+            past: limits.keep.map(|keep| Arc::new(Past::new(keep))),
             crowds: Mutex::default(),
             next: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
@@ -196,6 +206,7 @@ impl Hub {
         if joined.is_over() {
             return Err(JoinError::Gone);
         }
+        let ask = joined.take_ask(name);
         if let Some(room) = joined.get(name) {
             room.welcome(member);
             return Ok(());
@@ -206,7 +217,7 @@ impl Hub {
         loop {
             let room = self.room(name);
             // The last member has just left it: another of that name takes its place.
-            if room.enter(member) {
+            if room.enter(member, ask.as_ref()) {
                 joined.insert(room);
                 return Ok(());
             }
@@ -241,7 +252,13 @@ impl Hub {
         audience: Audience<'_>,
         content: &impl Content,
     ) -> usize {
-        self.rooms.get(name).map_or(0, |room| room.publish(audience, content))
+        match self.rooms.get(name) {
+            Some(room) => room.publish(audience, content),
+            None => {
+                self.keep_for_nobody(name, audience, content);
+                0
+            }
+        }
     }
 
     /// The connection with this id.
@@ -277,7 +294,8 @@ impl Hub {
         self.rooms.get_or_insert(name, Room::is_closed, |name| {
             self.room_count.fetch_add(1, Ordering::Relaxed);
             let nodes = self.nodes.clone();
-            Arc::new(Room::new(name, kind, Arc::clone(&self.late)).reaching(nodes))
+            let past = self.past_of(&name);
+            Arc::new(Room::new(name, kind, Arc::clone(&self.late)).reaching(nodes).keeping(past))
         })
     }
 

@@ -1,5 +1,6 @@
 //! One room: a set of connections, and the order of what happens in it.
 
+use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -7,8 +8,10 @@ use indexmap::IndexMap;
 
 use super::delivery::{Audience, Content, News, Packets, Voice, key};
 use super::elsewhere::Reach;
+use super::history::{self, Ask};
 use super::late::Late;
 use super::numbers::ByNumber;
+use super::past::Past;
 use super::{Member, lock};
 use crate::broker::Broker;
 
@@ -19,6 +22,8 @@ pub(super) struct Room {
     late: Arc<Late>,
     /// The other nodes, where there can be any.
     reach: OnceLock<Reach>,
+    /// Where what is said here is kept for those who missed it.
+    past: Option<Arc<Past>>,
     inside: Mutex<Inside>,
 }
 
@@ -38,6 +43,8 @@ struct Inside {
     members: IndexMap<u64, Arc<Member>, ByNumber>,
     /// The voices of the members, and how many have each.
     voices: IndexMap<usize, (Arc<dyn Voice>, usize), ByNumber>,
+    /// Those who are told the position of what is said.
+    asking: HashSet<u64>,
     /// News wait to be written.
     late: bool,
     /// The last member has left: nobody enters any more.
@@ -46,7 +53,7 @@ struct Inside {
 
 impl Room {
     pub(super) fn new(name: Arc<str>, kind: Kind, late: Arc<Late>) -> Self {
-        Self { name, kind, late, reach: OnceLock::new(), inside: Mutex::default() }
+        Self { name, kind, late, reach: OnceLock::new(), past: None, inside: Mutex::default() }
     }
 
     /// The same, and its members may be on other nodes too.
@@ -54,6 +61,11 @@ impl Room {
         if let Some(nodes) = nodes {
             self.reach(Reach::room(nodes, &self.name));
         }
+        self
+    }
+
+    pub(super) fn keeping(mut self, past: Option<Arc<Past>>) -> Self {
+        self.past = past;
         self
     }
 
@@ -83,7 +95,7 @@ impl Room {
     }
 
     /// Adds a member who is not in there; false if the room is closed.
-    pub(super) fn enter(self: &Arc<Self>, member: &Arc<Member>) -> bool {
+    pub(super) fn enter(self: &Arc<Self>, member: &Arc<Member>, ask: Option<&Ask>) -> bool {
         let mut inside = lock(&self.inside);
         if inside.closed {
             return false;
@@ -93,6 +105,9 @@ impl Room {
             reach.came(member.id(), inside.members.len());
         }
         self.greet(&inside, member);
+        if let Some(ask) = ask {
+            self.answer(&mut inside, member, ask);
+        }
         self.announce(inside, member, News::Came(member.id()));
         true
     }
@@ -111,6 +126,10 @@ impl Room {
         }
         inside.closed = inside.members.is_empty() && self.kind != Kind::Lasting;
         let is_closed = inside.closed;
+        if is_closed && let (Some(past), Some(_)) = (&self.past, self.reach.get()) {
+            // From now on this node does not hear what others say here.
+            past.forget(&self.name);
+        }
         self.announce(inside, member, News::Left(member.id()));
         is_closed
     }
@@ -158,7 +177,7 @@ impl Room {
             let inside = lock(&self.inside);
             let missing = inside.unheard(audience, &packets);
             if missing.is_empty() {
-                return inside.deliver(audience, &packets);
+                return self.deliver(&inside, audience, content, &packets);
             }
             // Made without the lock: it may be code of the user's.
             drop(inside);
@@ -166,6 +185,51 @@ impl Room {
                 packets.make(voice);
             }
         }
+    }
+
+    /// Tells a member what it missed, and from now on positions.
+    pub(super) fn ask(&self, member: &Member, ask: &Ask) {
+        let mut inside = lock(&self.inside);
+        if inside.members.contains_key(&member.number()) {
+            self.answer(&mut inside, member, ask);
+        }
+    }
+
+    fn answer(&self, inside: &mut Inside, member: &Member, ask: &Ask) {
+        if let Some(past) = &self.past {
+            inside.asking.insert(member.number());
+            history::answer(past, &self.name, member, ask);
+        }
+    }
+
+    fn deliver<C: Content>(
+        &self,
+        inside: &Inside,
+        audience: Audience<'_>,
+        content: &C,
+        packets: &Packets<'_, C>,
+    ) -> usize {
+        if let Audience::OthersOfMember(sender) = audience
+            && !inside.members.contains_key(&sender.number())
+        {
+            return 0;
+        }
+        let kept =
+            self.past.as_ref().and_then(|past| history::keep(past, &self.name, audience, content));
+        let told = inside.members.values().filter(|member| audience.includes(member));
+        let Some(kept) = kept.filter(|_| !inside.asking.is_empty()) else {
+            return told.filter(|member| packets.deliver(member)).count();
+        };
+        if let Some(sender) = audience.sender()
+            && inside.asking.contains(&sender.number())
+        {
+            kept.tell_sender(sender);
+        }
+        let is_told = |member: &Member| {
+            let is_asking = inside.asking.contains(&member.number());
+            if is_asking { kept.tell(member) } else { packets.deliver(member) }
+        };
+        told.filter(|member| is_told(member)).count()
     }
 
     fn greet(&self, inside: &Inside, member: &Member) {
@@ -226,6 +290,7 @@ impl Inside {
         if self.members.swap_remove(&member.number()).is_none() {
             return false;
         }
+        self.asking.remove(&member.number());
         let voice = key(member.voice());
         if let Some((_, count)) = self.voices.get_mut(&voice) {
             *count -= 1;
@@ -255,15 +320,5 @@ impl Inside {
         }
         let voices = self.voices.values().map(|(voice, _)| voice);
         voices.filter(|voice| !packets.has(voice)).cloned().collect()
-    }
-
-    fn deliver<C: Content>(&self, audience: Audience<'_>, packets: &Packets<'_, C>) -> usize {
-        if let Audience::OthersOfMember(sender) = audience
-            && !self.members.contains_key(&sender.number())
-        {
-            return 0;
-        }
-        let told = self.members.values().filter(|member| audience.includes(member));
-        told.filter(|member| packets.deliver(member)).count()
     }
 }

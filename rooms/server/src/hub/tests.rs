@@ -64,6 +64,7 @@ pub(super) const LIMITS: HubLimits = HubLimits {
     rooms: 3,
     name: 8,
     announce_root: true,
+    keep: None,
 };
 
 pub(super) struct World {

@@ -11,4 +11,5 @@ mod auth;
 mod defects;
 mod drain;
 mod exchanges;
+mod history;
 mod limits;

@@ -48,7 +48,7 @@ pub type Claims = HashMap<String, String>;
 use super::{Admission, Dialect, Incoming, Link, Pace, Work};
 use crate::config::Config;
 use crate::handshake::HandshakeError;
-use crate::hub::{Audience, End, JoinError, Profile, Voice, When};
+use crate::hub::{Ask, Audience, End, JoinError, Profile, Voice, When};
 use crate::ws::{Kind, close_code};
 use handlers::{Authorize, Handlers};
 use voice::WsroomsVoice;
@@ -212,6 +212,11 @@ impl Wsrooms {
         match frame.request() {
             Request::Join { room } => join(link, room),
             Request::Leave { room } => leave(link, room),
+            Request::Direct(frame) if is_ask(link, &frame) => {
+                // A position is text; what is none is of another server.
+                let position = String::from_utf8_lossy(frame.payload).into_owned();
+                link.hub.ask(&link.member, frame.room, Ask(position));
+            }
             Request::Direct(frame) => _ = link.hub.tell(frame.dst, followed, &voice::said(&frame)),
             Request::Broadcast(frame) => {
                 if let Some(handler) = self.handlers.get(frame.event) {
@@ -230,6 +235,11 @@ impl Wsrooms {
         }
         Work::Done
     }
+}
+
+/// Whether a client wants to know what it missed in a room, where that is kept. Elsewhere its question comes back.
+fn is_ask(link: &Link, frame: &Frame<'_>) -> bool {
+    frame.event == voice::HISTORY && frame.dst == &**link.member.id() && link.hub.keeps(frame.room)
 }
 
 fn join(link: &Link, room: &str) {

@@ -3,8 +3,14 @@
 use wscengine_rooms_protocol::room;
 use wscengine_rooms_protocol::wsrooms::{Frame, encode_members};
 
-use crate::hub::{News, Voice};
+use crate::hub::{Kept, News, Voice};
 use crate::ws::Packet;
+
+/// The event with which a client asks what it missed in a room, and is answered.
+pub(super) const HISTORY: &str = "rooms.history";
+
+/// The event that tells a client the position of its own message.
+const AT: &str = "rooms.at";
 
 #[derive(Debug)]
 pub(super) struct WsroomsVoice;
@@ -13,6 +19,26 @@ impl Voice for WsroomsVoice {
     fn message(&self, message: &room::Message<'_>) -> Option<Packet> {
         let room::Message { room, event, sender: src, dst, ref data } = *message;
         Some(packet(&Frame { room, event, dst, src, payload: data.plain() }))
+    }
+
+    fn kept(&self, kept: Kept<'_>) -> Option<Packet> {
+        Some(match kept {
+            Kept::Message(message, at) => {
+                let room::Message { room, event, sender: src, ref data, .. } = *message;
+                let dst = format!("@{at}");
+                packet(&Frame { room, event, dst: &dst, src, payload: data.plain() })
+            }
+            Kept::Own { room, id, at } => {
+                let dst = format!("@{at}");
+                packet(&Frame { room, event: AT, dst: &dst, src: id, payload: b"" })
+            }
+            Kept::Missed { room, id, at, messages, has_gap } => {
+                let answer = serde_json::json!({"at": at, "missed": messages, "gap": has_gap});
+                let payload = answer.to_string();
+                let payload = payload.as_bytes();
+                packet(&Frame { room, event: HISTORY, dst: id, src: "", payload })
+            }
+        })
     }
 
     fn welcome(
