@@ -7,6 +7,8 @@
 mod room;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -3,11 +3,13 @@
 pub(crate) mod host;
 
 mod easy;
+mod events;
 mod limits;
 mod restarts;
 mod wsrooms;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use wscengine::ExponentialBackoff;
@@ -25,10 +27,18 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
 
 /// One that reconnects quickly.
 pub(crate) fn builder<P: Protocol>(host: &Host, path: &str, protocol: P) -> Builder<Transport, P> {
+    builder_to(host.address(), path, protocol)
+}
+
+pub(crate) fn builder_to<P: Protocol>(
+    address: SocketAddr,
+    path: &str,
+    protocol: P,
+) -> Builder<Transport, P> {
     let quick =
         ExponentialBackoff::new().base(Duration::from_millis(20)).cap(Duration::from_millis(100));
     Client::builder(Transport::new(), protocol)
-        .url(format!("ws://{}{path}", host.address()))
+        .url(format!("ws://{address}{path}"))
         .timeout(HANG)
         .engine(move |engine| engine.backoff(quick))
 }

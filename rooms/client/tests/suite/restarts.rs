@@ -103,7 +103,8 @@ async fn fates_are_true(how: End) {
             until(&mut events, |event| matches!(event, Event::Lost { .. }).then_some(())).await;
             // These wait for the next connection for certain.
             for _ in 0..50 {
-                drop(within(ann.enqueue("lobby", "log", "away")).await.unwrap());
+                let text = format!("away after {number}");
+                drop(within(ann.enqueue("lobby", "log", text)).await.unwrap());
             }
             host.restart(config()).await;
         }
@@ -111,8 +112,10 @@ async fn fates_are_true(how: End) {
     within(ann.send("lobby", "log", "last")).await.unwrap();
     until_logged(&ann, &host).await;
     let log = host.log();
-    let away = log.iter().filter(|text| *text == "away").count();
-    assert_eq!(away, 100, "what was enqueued while there was no connection came once");
+    let count = |wanted: &str| log.iter().filter(|text| *text == wanted).count();
+    // The first ones may have been on their way when the server went again.
+    assert!(count("away after 199") <= 50);
+    assert_eq!(count("away after 399"), 50, "what was enqueued while it was away came once");
     let numbers: Vec<usize> = log.iter().filter_map(|text| text.parse().ok()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "in order, and none twice: {numbers:?}");
     for (number, delivery) in deliveries.into_iter().enumerate() {
