@@ -168,7 +168,7 @@ impl Load {
                 match (answered, conn.state) {
                     (true, State::Joining) => self.joined(index),
                     (true, _) => self.close(index),
-                    (false, _) => {}
+                    (false, _) => self.counters.others += 1,
                 }
             }
             State::Connecting | State::Upgrading | State::Closing | State::Gone => {}

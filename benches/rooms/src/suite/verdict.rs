@@ -42,11 +42,12 @@ use Bound::{AtLeast, AtMost};
 use Measure::{Field, TimesAxum};
 
 const CPU: &str = "cpu_us_per_delivery";
+const UNTOLD: &str = "`new_member` missing";
 const FAULTY: &str = "faulty runs";
 /// 12,000 messages/s to 100 members, but for what is in flight when the time is over.
 const IN_FULL: f64 = 12_000.0 * 100.0 * 0.995;
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     rule("R1", "CPU us/delivery", Field(CPU), AtMost(0.4), 0.22),
     rule("R1-paced", "CPU/delivery, x axum", TimesAxum(CPU), AtMost(1.0), 0.9),
     rule("R1-open", "deliveries/s", Field("deliveries_per_s"), AtLeast(IN_FULL), IN_FULL),
@@ -56,6 +57,7 @@ const RULES: [Rule; 24] = [
     rule("R3", "CPU/message, x axum", TimesAxum(CPU), AtMost(0.75), 0.63),
     rule("R4", "KiB/connection", Field("rss_kib_per_connection"), AtMost(15.0), 8.0),
     rule("R4", "joins/s", Field("joins_per_s"), AtLeast(800.0), 2000.0),
+    rule("R4", UNTOLD, Field("announcements_missing"), AtMost(0.0), 0.0),
     rule("R5", "CPU us/cycle", Field("cpu_us_per_cycle"), AtMost(80.0), 45.0),
     rule("R5", "MiB grown in 2nd half", Measure::Growth, AtMost(1.0), 1.0),
     rule("R5", "open files left", Measure::FilesLeft, AtMost(0.0), 0.0),
@@ -137,6 +139,9 @@ impl Rule {
     fn is_for(&self, label: &str) -> bool {
         let is_speed = matches!(self.case, "R1" | "R1-paced" | "R1-open" | "R2" | "R3")
             || matches!(self.what, "joins/s" | "CPU us/cycle");
+        if self.what == UNTOLD {
+            return label == ROOMS;
+        }
         !is_speed || [ROOMS, ROOMS_RAW].contains(&label) || self.what == FAULTY
     }
 
