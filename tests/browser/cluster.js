@@ -21,37 +21,46 @@ export function missing() {
   return absent.length > 0 ? `not installed: ${absent.join(', ')}` : false;
 }
 
+/** Whether servers keep what was said. */
+export function keepsHistory() {
+  return spawnSync(process.env.ROOMS_SERVER, ['--help']).stdout.includes('--history-messages');
+}
+
 export class Cluster {
   #children = [];
   #folder;
+  #host;
   servers;
   url;
 
-  static async start() {
+  /** Servers with these settings besides. */
+  static async start(...more) {
     const cluster = new Cluster();
     cluster.#folder = await mkdtemp(join(tmpdir(), 'rooms-cluster-'));
     // An address of its own, so that every port on it is free.
-    const host = `127.${[random(), random(), random()].join('.')}`;
+    const host = cluster.#host = `127.${[random(), random(), random()].join('.')}`;
     await cluster.#run(host, 6379, 'redis-server', '--bind', host, '--save', '', '--appendonly', 'no', '--dir', cluster.#folder);
-    const server = (name) => Server.start('--redis', `redis://${host}:6379`, '--node', name, '--node-expiry', '2s');
+    const server = (name) => Server.start('--redis', `redis://${host}:6379`, '--node', name, '--node-expiry', '2s', ...more);
     cluster.servers = [await server('rooms-1'), await server('rooms-2')];
-    await cluster.#proxy(host);
+    await cluster.startProxy();
     cluster.url = `http://${host}:8090/`;
     return cluster;
   }
 
+  /** Who came through it has no connection. */
+  async killProxy() {
+    await kill(this.#children.pop());
+  }
+
   async stop() {
     for (const server of this.servers) await server.kill();
-    for (const child of this.#children) {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-    }
+    for (const child of this.#children) await kill(child);
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #proxy(host) {
-    const [first, second] = this.servers.map(({ address }) => address);
+  async startProxy(servers = this.servers) {
+    const host = this.#host;
+    const [first, second] = servers.map(({ address }) => address);
     const text = (await readFile(CONFIGURATION, 'utf8'))
       .replace('rooms-1:8080', first).replace('rooms-2:8080', second)
       .replace('listen 8090', `listen ${host}:8090`)
@@ -66,6 +75,12 @@ export class Cluster {
     this.#children.push(spawn(program, args, { stdio: 'ignore', env: { ...process.env, PATH } }));
     await expect(`${program} listens`, true, () => listens(host, port));
   }
+}
+
+async function kill(child) {
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }
 
 function random() {

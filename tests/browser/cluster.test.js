@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 
-import { Cluster, missing } from './cluster.js';
+import { Cluster, keepsHistory, missing } from './cluster.js';
 import { expect } from './expect.js';
 import { Browser, GONE, assertUnharmed } from './harness.js';
 import { Person } from './person.js';
@@ -55,4 +55,38 @@ test('browsers on two servers chat, and those of a server that is killed come ba
   await ada.connected();
   await ada.sees('Ada', 'Ben', 'Cy', 'Di', 'Robot');
   for (const { page } of all) assertUnharmed(page, GONE, PROXY);
+});
+
+/** Each node remembers by itself: who comes back to another one is told of a gap. */
+const noHistory = missing() || (keepsHistory() ? false : 'this server keeps no history');
+
+test('what was said while there was no connection is read after it is back, once and in order', { skip: noHistory }, async (t) => {
+  const cluster = await Cluster.start('--history-messages', '100');
+  t.after(() => cluster.stop());
+  const browser = await Browser.launch();
+  t.after(() => browser.close());
+  const [first] = cluster.servers;
+  await cluster.killProxy();
+  await cluster.startProxy([first, first]);
+  const ada = await Person.arrives(browser, first, 'Ada');
+  const ben = await Person.arrives(browser, first, 'Ben');
+  const cy = await Person.arrives(browser, cluster, 'Cy');
+  for (const person of [ada, ben, cy]) await person.sees('Ada', 'Ben', 'Cy');
+  await ada.says('one');
+  await cy.reads('one');
+  await cy.says('two');
+  for (const person of [ada, ben]) await person.reads('one', 'two');
+  await cluster.killProxy();
+  await cy.page.locator('#connection[data-state=waiting]').waitFor();
+  await ben.says('three');
+  await ada.reads('one', 'two', 'three');
+  await ada.says('four');
+  await ben.reads('one', 'two', 'three', 'four');
+  await cluster.startProxy([first, first]);
+  await cy.reads('one', 'two', 'three', 'four');
+  await cy.sees('Ada', 'Ben', 'Cy');
+  await cy.says('five');
+  for (const person of [ada, ben, cy]) await person.reads('one', 'two', 'three', 'four', 'five');
+  for (const { page } of [ada, ben]) assertUnharmed(page);
+  assertUnharmed(cy.page, GONE, PROXY);
 });
