@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{any, get};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -78,7 +78,8 @@ impl App {
             .route("/ws/gowsal", self.rooms.iris(iris::demo(GOWSAL, self.config())));
         if let Ok(demo) = grows::demo() {
             let demo = self.rooms.grows(demo).fallback(grows::not_found);
-            router = router.nest("/ws/grows", demo);
+            // What is nested has no path that is empty behind the slash.
+            router = router.route("/ws/grows/", any(grows::not_found)).nest("/ws/grows", demo);
         }
         if self.config().bench {
             if let Ok(bench) = grows::bench() {

@@ -22,8 +22,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// A room server for WebSocket clients.
 ///
-/// / is a chat for browsers, /status shows what goes on. /ws/wsrooms speaks the wsrooms protocol, /echo sends everything back; /healthz, /readyz and /metrics are for
-/// the operator. Prints `listening on http://ADDR` when ready. SIGTERM and SIGINT drain it: new connections are
+/// / is a chat for browsers, /status shows what goes on. /ws/wsrooms, /ws/grows/example, /ws/easy, /ws/iris and
+/// /ws/gowsal speak the protocols of wsrooms, groWs, go-easy-websocket and iris, /echo sends everything back;
+/// /healthz, /readyz and /metrics are for the operator. Prints `listening on http://ADDR` when ready. SIGTERM and SIGINT drain it: new connections are
 /// refused with 503, the others closed one after the other with code 1012, and it ends.
 ///
 /// Everything but --config may also be set in the environment, as named below, or in a file of that name:
@@ -72,15 +73,15 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_WRITE_TIMEOUT")]
     write_timeout: Option<Time>,
 
-    /// Time between pings to wsrooms clients [default: 54s]
+    /// Time between pings to wsrooms, groWs and go-easy clients [default: 54s]
     #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_PING_INTERVAL")]
     ping_interval: Option<Time>,
 
-    /// Time that a wsrooms client may be silent, its pongs included [default: 60s]
+    /// Time that a wsrooms, groWs or go-easy client may be silent, its pongs included [default: 60s]
     #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_IDLE_TIMEOUT")]
     idle_timeout: Option<Time>,
 
-    /// Largest message of a wsrooms client, in bytes [default: 65536]
+    /// Largest message of a wsrooms, groWs or go-easy client, in bytes [default: 65536]
     #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_MESSAGE")]
     max_message: Option<usize>,
 
@@ -160,7 +161,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BOOL", env = "ROOMS_SERVER_PAGES")]
     pages: Option<bool>,
 
-    /// Offer /bench/wsrooms, /bench/easy, /bench/iris and /bench/raw, for a load generator
+    /// Offer /bench/wsrooms, /bench/grows, /bench/easy, /bench/iris and /bench/raw, for a load generator
     #[arg(long, env = "ROOMS_SERVER_BENCH")]
     bench: bool,
 }

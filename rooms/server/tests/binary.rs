@@ -79,6 +79,9 @@ async fn help_names_the_flag_its_default_and_its_variable() {
     for part in ["--listen <ADDR>", "127.0.0.1:8080", "ROOMS_SERVER_LISTEN"] {
         assert!(help.contains(part), "{help}");
     }
+    for path in ["/ws/wsrooms", "/ws/grows/example", "/ws/easy", "/ws/iris", "/ws/gowsal"] {
+        assert!(help.contains(path), "{help}");
+    }
 }
 
 #[tokio::test]

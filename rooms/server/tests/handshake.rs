@@ -37,6 +37,15 @@ async fn healthz_says_ok() {
 }
 
 #[tokio::test]
+async fn an_unknown_path_of_grows_is_404_in_its_words() {
+    for path in ["/ws/grows", "/ws/grows/", "/ws/grows/nothing", "/ws/grows/user/"] {
+        let response = ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n")).await;
+        assert_status(&response, "404");
+        assert!(response.ends_with("\r\n\r\n404 page not found\n"), "{path}: {response}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_404() {
     assert_status(&ask("GET /nothing HTTP/1.1\r\nHost: localhost\r\n").await, "404");
 }

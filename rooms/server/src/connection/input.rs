@@ -43,6 +43,11 @@ impl Input {
         Ok(event.map(|event| (event, when)))
     }
 
+    /// How much has been read and not been handled.
+    pub(super) fn waiting(&self) -> usize {
+        self.buf.len() - self.at
+    }
+
     /// Reads once. The number of bytes; 0 at the end of the stream.
     pub(super) fn poll_read(
         &mut self,

@@ -11,7 +11,7 @@ mod timers;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,9 @@ use timers::{Due, Timers};
 
 /// How many messages, pings and pongs are handled before other connections have their turn.
 const EVENTS_PER_TURN: usize = 64;
+
+/// How much is read ahead while a handler is at work, in bytes.
+const MAX_AHEAD: usize = 16 << 10;
 
 /// What a connection has of its turn.
 struct Share {
@@ -180,11 +183,15 @@ impl<D: Dialect, S: Io> Task<D, S> {
         if let Some(InHand { span, work }) = self.work.take()
             && timeout(close, work.instrument(span)).await.is_err()
         {
-            tracing::warn!(parent: &self.span, "a handler outlives its connection, and is dropped");
+            self.warn_of_outliving();
         }
         if let Work::Later(work) = self.span.in_scope(|| self.dialect.closed(&self.conn, over)) {
             let _ = timeout(close, work.instrument(self.span.clone())).await;
         }
+    }
+
+    fn warn_of_outliving(&self) {
+        tracing::warn!(parent: &self.span, "a handler outlives its connection, and is dropped");
     }
 
     /// All that can be done without waiting, in the order that joins the most into one write.
@@ -225,17 +232,18 @@ impl<D: Dialect, S: Io> Task<D, S> {
 
     fn read_up_to(&mut self, share: &mut Share, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
-            if !self.work_is_done(cx) || self.is_held() {
+            if !self.work_is_done(cx) {
+                self.watch(cx);
+                return Ok(());
+            }
+            if self.is_held() {
                 return Ok(());
             }
             if !self.handle(share)? && share.left > 0 {
-                match self.input.poll_read(&mut self.io, cx) {
+                match self.poll_read(cx) {
                     Poll::Pending => return Ok(()),
-                    Poll::Ready(Err(_)) | Poll::Ready(Ok(0)) => return Err(Over::Gone),
-                    Poll::Ready(Ok(count)) => {
-                        self.link.member.meters().bytes_in.inc_by(count as u64);
-                        self.timers.heard();
-                    }
+                    Poll::Ready(false) => return Err(Over::Gone),
+                    Poll::Ready(true) => {}
                 }
             }
             if share.left == 0 {
@@ -246,12 +254,38 @@ impl<D: Dialect, S: Io> Task<D, S> {
         }
     }
 
+    /// Reads once. False at the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let read = self.input.poll_read(&mut self.io, cx);
+        Poll::Ready(match ready!(read) {
+            Err(_) | Ok(0) => false,
+            Ok(count) => {
+                self.link.member.meters().bytes_in.inc_by(count as u64);
+                self.timers.heard();
+                true
+            }
+        })
+    }
+
+    /// Reads a little ahead while a handler is at work: only so is it noticed that the client is there (its pongs),
+    /// or that it is gone. What it has said before is still handled.
+    fn watch(&mut self, cx: &mut Context<'_>) {
+        while !self.blocked && self.input.waiting() < MAX_AHEAD {
+            match self.poll_read(cx) {
+                Poll::Pending => return,
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return self.timers.gone(self.patience.close),
+            }
+        }
+    }
+
     /// Drives what the last message has left to do.
     fn work_is_done(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(InHand { span, work }) = &mut self.work else { return true };
         let is_done = span.in_scope(|| work.as_mut().poll(cx).is_ready());
         if is_done {
             self.work = None;
+            self.timers.worked();
         }
         is_done
     }
@@ -335,6 +369,11 @@ impl<D: Dialect, S: Io> Task<D, S> {
                     self.write(cx)?;
                 }
                 Some(Due::Silent) => return Err(gives_up("no sign of life")),
+                Some(Due::Gone) => {
+                    self.work = None;
+                    self.warn_of_outliving();
+                    return Err(Over::Gone);
+                }
                 Some(Due::Stalled) => {
                     self.link.member.meters().slow.inc();
                     return Err(gives_up("too slow"));
@@ -374,7 +413,7 @@ fn poll_write_queue<S: Io>(
 ) -> Poll<io::Result<()>> {
     while !queue.is_empty() {
         let written = pool::with_scratch(|scratch| io.as_mut().poll_write(cx, queue.next(scratch)));
-        match std::task::ready!(written)? {
+        match ready!(written)? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             count => queue.advance(count),
         }

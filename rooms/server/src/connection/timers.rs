@@ -19,6 +19,8 @@ pub(super) enum Due {
     Silent,
     /// The client has taken nothing for too long.
     Stalled,
+    /// The client is gone, and a handler is still at work.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Timers {
     ping_at: Option<Instant>,
     heard_at: Instant,
     blocked_at: Option<Instant>,
+    /// Until when the handler at work may go on although the client is gone.
+    gone_at: Option<Instant>,
 }
 
 impl Timers {
@@ -39,6 +43,7 @@ impl Timers {
             ping_at: pace.ping.map(|every| now + every),
             heard_at: now,
             blocked_at: None,
+            gone_at: None,
         }
     }
 
@@ -58,6 +63,16 @@ impl Timers {
         }
     }
 
+    /// The client is gone while a handler is at work, which has this long from the first such call.
+    pub(super) fn gone(&mut self, patience: Duration) {
+        self.gone_at.get_or_insert_with(|| Instant::now() + patience);
+    }
+
+    /// The handler is done.
+    pub(super) fn worked(&mut self) {
+        self.gone_at = None;
+    }
+
     /// What is due; if nothing is, the task is woken when something may be.
     pub(super) fn poll(
         &mut self,
@@ -66,6 +81,9 @@ impl Timers {
         cx: &mut Context<'_>,
     ) -> Option<Due> {
         self.note_blocked(blocked, sleep.as_mut());
+        if let Some(at) = self.gone_at.filter(|at| *at < sleep.deadline()) {
+            sleep.as_mut().reset(at);
+        }
         while let Poll::Ready(()) = sleep.as_mut().poll(cx) {
             let due = self.due(Instant::now());
             sleep.as_mut().reset(self.next());
@@ -87,6 +105,9 @@ impl Timers {
     }
 
     fn due(&mut self, now: Instant) -> Option<Due> {
+        if self.gone_at.is_some_and(|at| at <= now) {
+            return Some(Due::Gone);
+        }
         if self.stalled_at().is_some_and(|at| at <= now) {
             return Some(Due::Stalled);
         }
@@ -109,7 +130,7 @@ impl Timers {
     }
 
     fn next(&self) -> Instant {
-        let all = [self.stalled_at(), self.silent_at(), self.ping_at];
+        let all = [self.stalled_at(), self.silent_at(), self.ping_at, self.gone_at];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + NEVER)
     }
 }

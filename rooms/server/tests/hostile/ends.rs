@@ -36,7 +36,8 @@ fn waiting() -> Waiting {
             permits.acquire().await.unwrap().forget();
         }
     };
-    let rooms = Rooms::new(Config::default().close_timeout(Duration::from_millis(100)));
+    let config = Config::default().close_timeout(Duration::from_millis(100));
+    let rooms = Rooms::new(config.idle_timeout(10 * HANG));
     let wsrooms = Wsrooms::new().on("wait", {
         let wait = wait.clone();
         move |_, _| {
@@ -120,6 +121,42 @@ async fn a_client_that_is_gone_when_its_handler_returns_leaves_nothing_behind() 
         .await
         .expect(path);
         assert_eq!(waiting.rooms.rooms(), 0, "{path}");
+    }
+}
+
+/// It is given the time of a closing handshake.
+#[tokio::test]
+async fn a_client_that_is_gone_leaves_nothing_behind_although_its_handler_never_returns() {
+    for path in PATHS {
+        let mut waiting = waiting();
+        let (addr, _host) = host(waiting.app).await;
+        let gone = busy(addr, path).await;
+        timeout(HANG, waiting.called.recv()).await.expect("a call").unwrap();
+        gone.abort();
+        timeout(HANG, async {
+            while waiting.rooms.connections() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect(path);
+        assert_eq!(waiting.rooms.rooms(), 0, "{path}");
+    }
+}
+
+/// What it said before is handled all the same.
+#[tokio::test]
+async fn what_a_client_said_before_it_went_is_handled_behind_a_handler_that_waits() {
+    let mut waiting = waiting();
+    let (addr, _host) = host(waiting.app).await;
+    let mut gone = busy(addr, "/iris").await;
+    timeout(HANG, waiting.called.recv()).await.expect("a call").unwrap();
+    gone.say("second").await;
+    gone.say("third").await;
+    drop(gone);
+    for _ in 0..2 {
+        waiting.go_on.add_permits(1);
+        timeout(HANG, waiting.called.recv()).await.expect("a call").unwrap();
     }
 }
 
