@@ -144,7 +144,7 @@ impl Metrics {
         let counter = |name, help| IntCounter::with_opts(opts(name, help));
         let gauge = |name, help| IntGauge::with_opts(opts(name, help));
         let meters = BrokerMeters {
-            up: gauge("up", "1 while Redis is there, 0 while this node is alone.")?,
+            up: gauge("up", "Whether Redis is there: 1, or 0 while this node is alone.")?,
             nodes: gauge("nodes", "Nodes that live, this one included.")?,
             connects: counter("connects_total", "Connections made to Redis.")?,
             published: counter("published_total", "Messages published.")?,
