@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 enum Failure {
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("{addr}: {source}")]
+    #[error("--listen {addr}: {source}")]
     Listen { addr: String, source: io::Error },
     #[error(transparent)]
     Io(#[from] io::Error),

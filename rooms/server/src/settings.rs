@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -83,35 +83,35 @@ pub(crate) struct Settings {
 
     /// Largest message of a wsrooms, groWs or go-easy client, in bytes [default: 65536]
     #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_MESSAGE")]
-    max_message: Option<usize>,
+    max_message: Option<NonZeroUsize>,
 
     /// Largest message to /echo, in bytes [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_ECHO")]
-    max_echo: Option<usize>,
+    max_echo: Option<NonZeroUsize>,
 
     /// Longest name of a room or an event, in bytes [default: 256]
     #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_MAX_NAME")]
-    max_name: Option<usize>,
+    max_name: Option<NonZeroUsize>,
 
     /// Rooms that one connection may be in [default: 1024]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_ROOMS")]
-    max_rooms: Option<usize>,
+    max_rooms: Option<NonZeroUsize>,
 
     /// Connections that one address may have [default: no limit]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_CONNECTIONS_PER_ADDRESS")]
-    max_connections_per_address: Option<usize>,
+    max_connections_per_address: Option<NonZeroUsize>,
 
     /// Messages that one connection may send each second [default: no limit]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_MAX_MESSAGES_PER_SECOND")]
-    max_messages_per_second: Option<u32>,
+    max_messages_per_second: Option<NonZeroU32>,
 
     /// Messages that may wait for a client that does not read [default: 256]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_QUEUE_MESSAGES")]
-    queue_messages: Option<usize>,
+    queue_messages: Option<NonZeroUsize>,
 
     /// Bytes that may wait for a client that does not read [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "ROOMS_SERVER_QUEUE_BYTES")]
-    queue_bytes: Option<usize>,
+    queue_bytes: Option<NonZeroUsize>,
 
     /// What happens to a client whose queue is full [default: close]
     #[arg(long, value_enum, env = "ROOMS_SERVER_SLOW_CLIENTS")]
@@ -127,7 +127,7 @@ pub(crate) struct Settings {
 
     /// Messages of each room that are kept for clients that come back [default: none, 1000 with --history-time]
     #[arg(long, value_name = "N", env = "ROOMS_SERVER_HISTORY_MESSAGES")]
-    history_messages: Option<usize>,
+    history_messages: Option<NonZeroUsize>,
 
     /// How long they are kept at most [default: 1h with --history-messages]
     #[arg(long, value_name = "TIME", env = "ROOMS_SERVER_HISTORY_TIME")]
@@ -238,6 +238,10 @@ pub(crate) enum SettingsError {
     Pem { path: PathBuf, source: rustls::pki_types::pem::Error },
     #[error("--tls-cert and --tls-key belong together")]
     HalfTls,
+    #[error("{0} must be more than zero")]
+    Zero(&'static str),
+    #[error("--node and --node-expiry are for servers that a --redis joins")]
+    NodeAlone,
     #[error("--redis: {0}")]
     Redis(#[from] RedisUrlError),
     #[error("the certificate or its key cannot be used: {0}")]
@@ -303,7 +307,11 @@ impl Settings {
     }
 
     /// The options of the library.
+    ///
+    /// # Errors
+    /// A time is zero that may not be, or settings do not go together.
     pub(crate) fn config(&self) -> Result<Config, SettingsError> {
+        self.check_times()?;
         let mut config =
             Config::default().bench(self.bench).drain(self.drain.map_or(DRAIN, Time::get));
         config = config.pages(self.pages.unwrap_or(true));
@@ -313,28 +321,52 @@ impl Settings {
         apply(set, self.write_timeout.map(Time::get), Config::write_timeout);
         apply(set, self.ping_interval.map(Time::get), Config::ping_interval);
         apply(set, self.idle_timeout.map(Time::get), Config::idle_timeout);
-        apply(set, self.max_message, Config::max_room_message);
-        apply(set, self.max_echo, Config::max_message);
-        apply(set, self.max_name, Config::max_name);
-        apply(set, self.max_rooms, Config::max_rooms);
-        apply(set, self.max_connections_per_address, Config::max_connections_per_address);
-        apply(set, self.max_messages_per_second, Config::max_messages_per_second);
-        apply(set, self.queue_messages, Config::queue_messages);
-        apply(set, self.queue_bytes, Config::queue_bytes);
+        apply(set, self.max_message.map(NonZeroUsize::get), Config::max_room_message);
+        apply(set, self.max_echo.map(NonZeroUsize::get), Config::max_message);
+        apply(set, self.max_name.map(NonZeroUsize::get), Config::max_name);
+        apply(set, self.max_rooms.map(NonZeroUsize::get), Config::max_rooms);
+        apply(
+            set,
+            self.max_connections_per_address.map(NonZeroUsize::get),
+            Config::max_connections_per_address,
+        );
+        apply(
+            set,
+            self.max_messages_per_second.map(NonZeroU32::get),
+            Config::max_messages_per_second,
+        );
+        apply(set, self.queue_messages.map(NonZeroUsize::get), Config::queue_messages);
+        apply(set, self.queue_bytes.map(NonZeroUsize::get), Config::queue_bytes);
         apply(set, self.slow_clients.map(Slow::policy), Config::slow_clients);
         apply(set, self.announce_root, Config::announce_root);
         apply(set, self.origins.as_deref().map(origins), Config::origins);
         apply(set, self.redis()?, Config::redis);
         if self.history_messages.is_some() || self.history_time.is_some() {
-            let messages = self.history_messages.unwrap_or(HISTORY_MESSAGES);
+            let messages = self.history_messages.map_or(HISTORY_MESSAGES, NonZeroUsize::get);
             let time = self.history_time.map_or(HISTORY_TIME, Time::get);
             apply(set, Some(()), |config, ()| config.history(messages, time));
         }
         Ok(config)
     }
 
+    fn check_times(&self) -> Result<(), SettingsError> {
+        let times = [
+            ("--handshake-timeout", self.handshake_timeout),
+            ("--write-timeout", self.write_timeout),
+            ("--ping-interval", self.ping_interval),
+            ("--idle-timeout", self.idle_timeout),
+            ("--history-time", self.history_time),
+            ("--node-expiry", self.node_expiry),
+        ];
+        let zero = times.iter().find(|(_, time)| time.is_some_and(|time| time.get().is_zero()));
+        zero.map_or(Ok(()), |(flag, _)| Err(SettingsError::Zero(flag)))
+    }
+
     fn redis(&self) -> Result<Option<Redis>, SettingsError> {
-        let Some(Secret(url)) = &self.redis else { return Ok(None) };
+        let Some(Secret(url)) = &self.redis else {
+            let alone = self.node.is_none() && self.node_expiry.is_none();
+            return if alone { Ok(None) } else { Err(SettingsError::NodeAlone) };
+        };
         let mut redis = Redis::new(url)?;
         if let Some(node) = &self.node {
             redis = redis.node(node.as_str());

@@ -170,3 +170,43 @@ async fn with_a_certificate_it_serves_over_tls() {
         std::fs::remove_file(file).unwrap();
     }
 }
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_named_and_nothing_is_started() {
+    for (args, named) in [
+        (&["--max-message", "0"][..], "--max-message"),
+        (&["--max-rooms", "0"], "--max-rooms"),
+        (&["--max-messages-per-second", "0"], "--max-messages-per-second"),
+        (&["--history-messages", "0"], "--history-messages"),
+        (&["--ping-interval", "0s"], "--ping-interval"),
+        (&["--idle-timeout", "soon"], "--idle-timeout"),
+        (&["--node", "a"], "--redis"),
+        (&["--listen", "nowhere"], "--listen nowhere"),
+    ] {
+        let output = command().args(args).stderr(Stdio::piped()).output().await.unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(named), "{args:?}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn logs_are_json_objects_that_name_the_connection_if_so_wished() {
+    let args = ["--listen", "127.0.0.1:0", "--log", "debug", "--log-format", "json"];
+    let mut child = command().args(args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let _client = connect(ready(&mut child).await).await;
+    let connected = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("a line about the connection");
+            let line: serde_json::Value = serde_json::from_str(&line).expect(&line);
+            if line["fields"]["message"] == "connected" {
+                return line;
+            }
+        }
+    };
+    let line = timeout(HANG, connected).await.expect("no hang");
+    assert_eq!(line["span"]["name"], "rooms.connection", "{line}");
+    assert!(line["timestamp"].is_string() && line["level"] == "DEBUG", "{line}");
+}
