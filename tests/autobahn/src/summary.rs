@@ -92,7 +92,7 @@ mod tests {
             ("12.1.1", Verdict::Unimplemented),
         ];
         let verdicts = verdicts.map(|(case, verdict)| (case.to_owned(), verdict)).into();
-        summary.add(Agent::RoomsServer, &Report { verdicts, missing: 1 }, Path::new("folder"));
+        summary.add(Agent::Tungstenite, &Report { verdicts, missing: 1 }, Path::new("folder"));
         summary
     }
 
@@ -101,7 +101,7 @@ mod tests {
         let table = "\
 | agent | OK | NON-STRICT | INFORMATIONAL | UNIMPLEMENTED | FAILED | UNCLEAN |
 |---|---|---|---|---|---|---|
-| rooms-server | 1 | 1 | 0 | 1 | 0 | 1 |
+| wscengine-tungstenite | 1 | 1 | 0 | 1 | 0 | 1 |
 ";
         assert_eq!(summary().table(), table);
     }
@@ -111,8 +111,8 @@ mod tests {
         let summary = summary();
         assert_eq!(summary.passed(), 2);
         let failures = [
-            "rooms-server 7.1.1: UNCLEAN, folder/*_case_7_1_1.json",
-            "rooms-server: a case without a verdict",
+            "wscengine-tungstenite 7.1.1: UNCLEAN, folder/*_case_7_1_1.json",
+            "wscengine-tungstenite: a case without a verdict",
         ];
         assert_eq!(summary.failures(), failures);
     }
